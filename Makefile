@@ -1,0 +1,49 @@
+# Two commands matter to a new user: `make demo` and `make test`. Both set everything up themselves.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+UV := .uv/bin/uv
+STAMP := .venv/.installed
+export UV_PYTHON_DOWNLOADS := never
+export UV_PROJECT_ENVIRONMENT := .venv
+export COEXPOSURE_HOME := $(CURDIR)
+
+.PHONY: demo test lint check truth bench webserver clean
+demo: $(STAMP)
+	.venv/bin/coexposure demo
+
+test: $(STAMP)
+	.venv/bin/python -m pytest $(PYTEST_ARGS)
+
+# What .ci/run and the pre-commit hooks run besides the tests.
+lint: $(STAMP)
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+	.venv/bin/sqlfluff lint --processes 2 sql
+
+check: lint test
+
+# Regenerates the digits that R gives. Needs R with the packages survival and epitools; leaves no diff.
+truth:
+	cd tests/truth && for script in *.R; do Rscript --vanilla $$script > $${script%.R}.json || exit 1; done
+	git diff --exit-code --stat -- tests/truth
+
+bench: $(STAMP)
+	.venv/bin/python -m benchmarks.end_to_end --write docs/benchmarks.md
+
+webserver: $(STAMP)
+	DAGSTER_HOME=$(CURDIR) .venv/bin/dagster dev -m pipelines.definitions
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) or sys.version_info >= (3, 14))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed; name one with: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv .uv || { echo "Python's venv module is missing (Debian: apt install python3-venv)"; exit 1; }
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(STAMP): pyproject.toml uv.lock | $(UV)
+	$(UV) sync --quiet --locked --python $(PYTHON)
+	@touch $@
+
+clean:
+	rm -rf .venv .uv out
