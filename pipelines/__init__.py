@@ -1,0 +1,1 @@
+"""How and when it flows: ingest, Dagster, command line."""

@@ -1,0 +1,1 @@
+"""The study file: the only place where a clinical setting is decided."""

@@ -1,0 +1,239 @@
+"""The study file as frozen records: what may be set, its unit and its default.
+
+Owns the keys of the TOML file, in sections named after HARPER, and the digest that every estimate carries. Does not
+know the reference tables (`resolve.py` joins them) nor the rows of `spec.*` (`tables.py` makes them). No clinical
+setting has a default outside this module. Source: Wang 2022, HARPER, Pharmacoepidemiol Drug Saf 32:44.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+DRUG_ID = re.compile(r"^[a-z][a-z0-9_]*$")
+RESERVED_IDS = frozenset({"none", "all"})
+
+Identifier = Annotated[str, Field(pattern=DRUG_ID.pattern)]
+Days = Annotated[int, Field(ge=0, le=36_500)]
+CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
+Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
+Ladder = Literal["toruner", "broad", "study_drugs"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Study(_Section):
+    """What the study is and the calendar time it covers."""
+
+    id: Identifier
+    title: str
+    version: str = "1.0"
+    question: str = ""
+    start_date: dt.date | None = Field(None, description="First day that time zero and follow-up may use.")
+    end_date: dt.date | None = Field(None, description="Last day that time zero and follow-up may use.")
+    data_cut: dt.date | None = Field(None, description="Last day of data; by default the latest observed day.")
+
+    @model_validator(mode="after")
+    def _calendar(self) -> Study:
+        if self.start_date and self.end_date and self.end_date < self.start_date:
+            raise ValueError(f"study.end_date {self.end_date} is before study.start_date {self.start_date}")
+        if self.start_date and self.data_cut and self.data_cut < self.start_date:
+            raise ValueError(f"study.data_cut {self.data_cut} is before study.start_date {self.start_date}")
+        return self
+
+
+class Source(_Section):
+    """Where the records are and how to read them."""
+
+    format: Literal["native", "omop"] = "native"
+    path: str | None = Field(None, description="Folder of the records, relative to the study file; --source wins.")
+    condition_vocabulary: Literal["by_concept", "by_shape"] | Vocabulary = Field(
+        "by_concept", description="How to tell the vocabulary of a condition code of an OMOP source that declares none."
+    )
+    drug_mapping: Literal["auto", "code_list", "drug_era"] = Field(
+        "auto", description="auto: concept_ancestor, else code list, else drug_era; or one of the last two by name."
+    )
+    placeholder_dates: tuple[dt.date, ...] = Field(
+        (dt.date(1900, 1, 1), dt.date(1970, 1, 1)), description="Dates that stand for 'unknown' and are set aside."
+    )
+
+
+class Population(_Section):
+    """Who enters the cohort."""
+
+    look_back_days: Days = Field(365, description="Observed days required before cohort entry.")
+    minimum_age_years: Annotated[int, Field(ge=0, le=130)] = 0
+    maximum_age_years: Annotated[int, Field(ge=0, le=130)] = 130
+    age_band_starts: tuple[int, ...] = Field((0, 18, 50, 65), description="First year of life of each age band.")
+
+    @model_validator(mode="after")
+    def _ages(self) -> Population:
+        if self.maximum_age_years < self.minimum_age_years:
+            raise ValueError("population.maximum_age_years is below population.minimum_age_years")
+        if not self.age_band_starts or self.age_band_starts[0] != 0 or list(self.age_band_starts) != sorted(
+            set(self.age_band_starts)
+        ):
+            raise ValueError("population.age_band_starts must rise from 0")
+        return self
+
+
+class Drugs(_Section):
+    """The drugs of the study by role; `agent_type:NAME` stands for every drug of that type in the reference."""
+
+    study: tuple[str, ...] = Field(min_length=1, description="Drugs that form regimens.")
+    background: tuple[str, ...] = Field((), description="Counted in ladders and classes, never in a regimen.")
+    concomitant: tuple[str, ...] = Field((), description="Kept for the care rules only.")
+
+
+class Drug(_Section):
+    """A drug that the reference lacks, or settings that replace those of the reference."""
+
+    id: Identifier
+    name: str | None = None
+    drug_class: str | None = None
+    agent_type: str | None = None
+    is_biologic: bool | None = None
+    is_injectable: bool | None = None
+    counts_toruner: bool | None = None
+    counts_broad: bool | None = None
+    interval_days: Annotated[int, Field(ge=1, le=400)] | None = None
+    gap_days: Days | None = None
+    tail_days: Days | None = None
+    names: tuple[str, ...] = Field((), description="Names that mean this drug, compared without case.")
+    name_patterns: tuple[str, ...] = Field((), description="SQL LIKE patterns on the name, compared without case.")
+    codes: dict[CodeSystem, tuple[str, ...]] = Field(default_factory=dict, description="Codes by code system.")
+
+    @model_validator(mode="after")
+    def _reserved(self) -> Drug:
+        if self.id in RESERVED_IDS:
+            raise ValueError(f"drug id {self.id!r} is reserved")
+        return self
+
+
+class Policy(_Section):
+    """Settings of one drug under one exposure rule."""
+
+    gap_days: Days | None = None
+    tail_days: Days | None = None
+
+
+class ExposureRule(_Section):
+    """One set of exposure settings; the first of the file is the primary one."""
+
+    id: Identifier
+    label: str = ""
+    gap_days: Days | None = Field(None, description="Joins records of every study drug; absent: each drug's own.")
+    tail_days: Days | None = Field(None, description="Risk carried past the stop; absent: each drug's own.")
+    background_gap_days: Days = 30
+    drug: dict[Identifier, Policy] = Field(default_factory=dict, description="Settings of single drugs.")
+
+
+class Combination(_Section):
+    """When two or three drugs together are called a combination."""
+
+    min_overlap_days: Days = Field(28, description="A shorter pair episode is labelled a switch overlap.")
+    max_drugs: Annotated[int, Field(ge=2, le=3)] = 3
+
+
+class Outcome(_Section):
+    """An outcome of the reference, or one that the reference lacks when codes or terms are given."""
+
+    id: Identifier
+    label: str | None = None
+    based_on: str | None = Field(None, description="Reference outcome whose codes and terms are taken.")
+    date_rule: Literal["start", "end", "visit_end"] = Field(
+        "start", description="Which date of a condition dates the outcome."
+    )
+    setting: Literal["any", "inpatient"] | None = None
+    position: Literal["any", "primary"] | None = None
+    serious_only: bool | None = Field(None, description="Adverse events count only when serious = Y.")
+    episode_gap_days: Days | None = Field(None, description="A later record within this many days is the same event.")
+    lag_days: Days | None = Field(None, description="Exposure is the state this many days before; infections 7.")
+    codes: dict[Vocabulary, tuple[str, ...]] = Field(default_factory=dict, description="Code prefixes by vocabulary.")
+    exclude_codes: dict[Vocabulary, tuple[str, ...]] = Field(default_factory=dict)
+    terms: tuple[str, ...] = Field((), description="Names of adverse events, compared without case.")
+
+
+class Contrast(_Section):
+    """One comparison: a ladder of exposure or the number of study drugs, against an outcome."""
+
+    id: Identifier
+    estimator: Literal["pooled_period_odds_ratio", "time_varying_cox"]
+    outcome: Identifier
+    ladder: Ladder = "toruner"
+    comparator_level: Literal["0", "1"] = "0"
+
+
+class Analysis(_Section):
+    """Settings of the estimators."""
+
+    confidence_level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    period_days: Annotated[int, Field(ge=1, le=366)] = Field(30, description="Length of a pooled period.")
+    small_cell: Annotated[int, Field(ge=0)] = Field(5, description="Below this many in a cell exact methods are used.")
+    persistence_days: tuple[int, ...] = Field((182, 365, 730, 1095), description="Days at which persistence is read.")
+    stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
+    horizon_days: Annotated[int, Field(ge=1)] = 365
+
+
+class Disclosure(_Section):
+    """How the report treats small counts."""
+
+    profile: Literal["internal", "public"] = "internal"
+    minimum_count: Annotated[int, Field(ge=1, le=100)] = 5
+
+
+class Report(_Section):
+    """What the report says besides numbers."""
+
+    title: str | None = None
+    organisation: str = ""
+    limitations: tuple[str, ...] = ()
+    benchmarks: bool = Field(True, description="Literature values beside ours.")
+
+
+class StudySpec(_Section):
+    """The whole study file."""
+
+    study: Study
+    source: Source = Field(default_factory=Source)
+    population: Population = Field(default_factory=Population)
+    drugs: Drugs
+    drug: tuple[Drug, ...] = ()
+    exposure_rule: tuple[ExposureRule, ...] = Field(default_factory=lambda: (ExposureRule(id="primary"),))
+    combination: Combination = Field(default_factory=Combination)
+    outcome: Annotated[tuple[Outcome, ...], Field(min_length=1)]
+    contrast: tuple[Contrast, ...] = ()
+    analysis: Analysis = Field(default_factory=Analysis)
+    disclosure: Disclosure = Field(default_factory=Disclosure)
+    report: Report = Field(default_factory=Report)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> StudySpec:
+        for name in ("drug", "exposure_rule", "outcome", "contrast"):
+            ids = [item.id for item in getattr(self, name)]
+            twice = sorted({item for item in ids if ids.count(item) > 1})
+            if twice:
+                raise ValueError(f"[[{name}]] id {twice[0]!r} is given twice")
+        if not self.exposure_rule:
+            raise ValueError("at least one [[exposure_rule]] is needed")
+        outcomes = {outcome.id for outcome in self.outcome}
+        for contrast in self.contrast:
+            if contrast.outcome not in outcomes:
+                raise ValueError(f"contrast {contrast.id!r} names outcome {contrast.outcome!r}, which is not in the study")
+        return self
+
+    @property
+    def primary_rule(self) -> str:
+        """The exposure rule that the report's main numbers use: the first of the file."""
+        return self.exposure_rule[0].id
+
+    def digest(self) -> str:
+        """SHA-256 of the settings; where the records lie is not part of it."""
+        text = self.model_dump_json(exclude={"source": {"path"}})
+        return hashlib.sha256(text.encode()).hexdigest()

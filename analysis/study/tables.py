@@ -1,0 +1,307 @@
+"""The study file joined to the reference tables, as the rows of `spec.*`.
+
+Owns which setting wins (study file, then reference), the roles of drugs and the union of a composite's components.
+Reads no file: reference tables come in as frames of text. Certainty decides what may map a record: codes that the
+reference marks as unconfirmed never do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+
+import polars as pl
+
+from analysis.study.read import StudyError, nearest
+from analysis.study.spec import Drug, Outcome, StudySpec
+
+INFECTION_LAG_DAYS = 7  # exposure in the week before an infection; definitions of exposure at a moment
+COMPOSITES = {"serious_infection": "serious_infection_component", "opportunistic_infection": "opportunistic_winthrop2015"}
+REFERENCE_CODES = {  # code system -> (column of codes, column that says how certain they are)
+    "RxNorm": ("rxnorm_rxcui", "rxcui_certainty"),
+    "OMOP": ("omop_concept_id", "omop_certainty"),
+    "ATC": ("atc_code_2026", "atc_certainty"),
+    "HCPCS": ("hcpcs_codes", "hcpcs_certainty"),
+}
+REFERENCE_VOCABULARIES = {"ICD10": "icd10_who", "ICD10CM": "icd10cm", "ICD9CM": "icd9cm"}
+ROLES = ("study", "background", "concomitant")
+
+
+@dataclass(frozen=True, slots=True)
+class _ResolvedDrug:
+    row: dict[str, object]
+    gap_days: int | None
+    tail_days: int | None
+    codes: tuple[tuple[str, str], ...]
+    names: tuple[tuple[str, bool], ...]
+
+
+def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """Rows of every table of schema `spec`, by table name.
+
+    reference: `drug` and `outcome`, all columns text. Raises StudyError for a drug or outcome that neither the study
+    file nor the reference defines, a drug in two roles, a name or code that means two drugs, and a study or background
+    drug without gap or tail.
+    """
+    known = _resolve_drugs(spec, reference["drug"])
+    drugs = [drug for drug in known if drug.row["role"]]
+    tables = {
+        "study": _study_row(spec),
+        "age_band": _age_bands(spec),
+        "drug": pl.DataFrame([drug.row for drug in drugs], schema=_DRUG_SCHEMA),
+        "drug_code": _unique_meaning(
+            [(drug.row["drug_id"], *code) for drug in known for code in drug.codes], ("drug_id", "code_system", "code")
+        ),
+        "drug_name": _unique_meaning(
+            [(drug.row["drug_id"], *name) for drug in known for name in drug.names], ("drug_id", "name", "is_pattern")
+        ),
+        "exposure_rule": pl.DataFrame(
+            [
+                {"exposure_rule": rule.id, "rule_number": number, "label": rule.label or rule.id, "is_primary": number == 1}
+                for number, rule in enumerate(spec.exposure_rule, start=1)
+            ]
+        ),
+        "placeholder_date": pl.DataFrame(
+            {"placeholder_date": spec.source.placeholder_dates}, schema={"placeholder_date": pl.Date}
+        ),
+        "drug_policy": _policies(spec, drugs),
+        "contrast": pl.DataFrame(
+            [
+                {
+                    "contrast_id": c.id, "estimator": c.estimator, "outcome_id": c.outcome, "ladder": c.ladder,
+                    "comparator_level": c.comparator_level,
+                }
+                for c in spec.contrast
+            ],
+            schema=dict.fromkeys(("contrast_id", "estimator", "outcome_id", "ladder", "comparator_level"), pl.String),
+        ),
+    }  # fmt: skip
+    return tables | _outcome_tables(spec, reference["outcome"])
+
+
+def normalised_code(code: str) -> str:
+    """A diagnosis code as it is compared: trimmed, upper case, without dots."""
+    return code.strip().upper().replace(".", "")
+
+
+_DRUG_SCHEMA = {
+    "drug_id": pl.String, "drug_name": pl.String, "role": pl.String, "drug_class": pl.String, "agent_type": pl.String,
+    "is_biologic": pl.Boolean, "is_injectable": pl.Boolean, "counts_toruner": pl.Boolean, "counts_broad": pl.Boolean,
+    "interval_days": pl.Int64,
+}  # fmt: skip
+
+
+def _study_row(spec: StudySpec) -> pl.DataFrame:
+    study, population, analysis = spec.study, spec.population, spec.analysis
+    return pl.DataFrame(
+        [
+            {
+                "study_id": study.id, "title": study.title, "version": study.version, "study_digest": spec.digest(),
+                "start_date": study.start_date, "end_date": study.end_date, "data_cut_date": study.data_cut,
+                "look_back_days": population.look_back_days, "minimum_age_years": population.minimum_age_years,
+                "maximum_age_years": population.maximum_age_years,
+                "min_overlap_days": spec.combination.min_overlap_days, "max_drugs": spec.combination.max_drugs,
+                "period_days": analysis.period_days, "stop_reason_window_days": analysis.stop_reason_window_days,
+                "confidence_level": analysis.confidence_level,
+            }
+        ],
+        schema_overrides={"start_date": pl.Date, "end_date": pl.Date, "data_cut_date": pl.Date},
+    )  # fmt: skip
+
+
+def _age_bands(spec: StudySpec) -> pl.DataFrame:
+    starts = [*spec.population.age_band_starts, 200]
+    return pl.DataFrame(
+        [
+            {"age_band": f"{low:02d}-{high - 1:02d}" if high < 200 else f"{low:02d}+", "from_age": low, "below_age": high}
+            for low, high in pairwise(starts)
+        ]
+    )
+
+
+def _resolve_drugs(spec: StudySpec, reference: pl.DataFrame) -> list[_ResolvedDrug]:
+    """Every drug of the reference and the study; a role only for those that the study names."""
+    known = {row["drug_id"]: row for row in reference.iter_rows(named=True)}
+    own = {drug.id: drug for drug in spec.drug}
+    roles: dict[str, str] = {}
+    for role in ROLES:  # a drug named by itself wins over one named by its type
+        for entry in getattr(spec.drugs, role):
+            if not entry.startswith("agent_type:"):
+                if entry not in known and entry not in own:
+                    raise StudyError(f"drugs.{role}: unknown drug {entry!r}{nearest(entry, sorted(known | own))}")
+                if roles.get(entry, role) != role:
+                    raise StudyError(f"drug {entry!r} is given two roles, {roles[entry]} and {role}")
+                roles[entry] = role
+    for role in ROLES:
+        for entry in getattr(spec.drugs, role):
+            if entry.startswith("agent_type:"):
+                wanted = entry.removeprefix("agent_type:")
+                members = [drug for drug, row in known.items() if row["agent_type"] == wanted]
+                if not members:
+                    types = sorted({str(row["agent_type"]) for row in known.values()})
+                    raise StudyError(f"drugs.{role}: no drug of type {wanted!r}{nearest(wanted, types)}")
+                for drug in members:
+                    roles.setdefault(drug, role)
+    unused = sorted(set(own) - set(roles))
+    if unused:
+        raise StudyError(f"[[drug]] {unused[0]!r} has no role: name it in drugs.study, background or concomitant")
+    meanings = Counter(code for row in known.values() for code in _reference_codes(row))
+    shared = {code for code, drugs in meanings.items() if drugs > 1}
+    return [
+        _resolve_drug(drug, roles.get(drug), own.get(drug), known.get(drug, {}), shared)
+        for drug in sorted(set(known) | set(roles))
+    ]
+
+
+def _resolve_drug(
+    drug_id: str, role: str | None, own: Drug | None, reference: Mapping[str, str | None], shared: set[tuple[str, str]]
+) -> _ResolvedDrug:
+    """Settings of one drug; `shared` are reference codes that mean several drugs and so tell nothing."""
+    settings = own or Drug(id=drug_id)
+
+    def number(setting: int | None, column: str) -> int | None:
+        text = reference.get(column)
+        return setting if setting is not None else int(text) if text else None
+
+    def flag(*, setting: bool | None, column: str) -> bool:
+        return setting if setting is not None else reference.get(column) == "1"
+
+    routes = (reference.get("routes") or "").split("|")
+    injectable = settings.is_injectable
+    name = settings.name or reference.get("generic_name") or drug_id.replace("_", " ")
+    gap, tail = number(settings.gap_days, "gap_days"), number(settings.tail_days, "tail_days")
+    if role in ("study", "background") and (gap is None or tail is None):
+        raise StudyError(f"drug {drug_id!r} has no gap_days or tail_days in the reference: give both in its [[drug]]")
+    brands = [brand.split(" and other ")[0] for brand in (reference.get("brands") or "").split(";")]
+    names = {text.strip().lower() for text in (name, *brands, *settings.names) if text.strip()}
+    patterns = {text.strip().lower() for text in settings.name_patterns}
+    return _ResolvedDrug(
+        row={
+            "drug_id": drug_id, "drug_name": name, "role": role,
+            "drug_class": settings.drug_class or reference.get("drug_class") or drug_id,
+            "agent_type": settings.agent_type or reference.get("agent_type") or "other",
+            "is_biologic": flag(setting=settings.is_biologic, column="is_biologic"),
+            "is_injectable": injectable if injectable is not None else bool(routes[0]) and "PO" not in routes,
+            "counts_toruner": flag(setting=settings.counts_toruner, column="counts_toruner"),
+            "counts_broad": flag(setting=settings.counts_broad, column="counts_broad"),
+            "interval_days": number(settings.interval_days, "interval_days"),
+        },
+        gap_days=gap, tail_days=tail,
+        codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *((s, c.strip()) for s, cs in settings.codes.items() for c in cs)})),
+        names=(*((text, False) for text in sorted(names)), *((text, True) for text in sorted(patterns))),
+    )  # fmt: skip
+
+
+def _reference_codes(reference: Mapping[str, str | None]) -> Iterator[tuple[str, str]]:
+    """Codes that the reference holds as certain or likely; an unconfirmed one never maps a record."""
+    for system, (column, certainty) in REFERENCE_CODES.items():
+        if (reference.get(certainty) or "").startswith(("certain", "likely")):
+            former = reference.get("atc_code_pre2024") or "" if system == "ATC" else ""
+            for code in f"{reference.get(column) or ''};{former}".replace(" ", "").split(";"):
+                if code and "(" not in code:
+                    yield system, code.upper()
+
+
+def _policies(spec: StudySpec, drugs: list[_ResolvedDrug]) -> pl.DataFrame:
+    rows = []
+    ids = {drug.row["drug_id"] for drug in drugs}
+    for rule in spec.exposure_rule:
+        for name in rule.drug:
+            if name not in ids:
+                raise StudyError(f"exposure_rule {rule.id!r}: unknown drug {name!r}{nearest(name, sorted(map(str, ids)))}")
+        for drug in drugs:
+            if drug.row["role"] == "concomitant":
+                continue
+            single = rule.drug.get(str(drug.row["drug_id"]))
+            background = drug.row["role"] == "background"
+            gap = rule.background_gap_days if background else rule.gap_days
+            tail = None if background else rule.tail_days
+            rows.append(
+                {
+                    "exposure_rule": rule.id,
+                    "drug_id": drug.row["drug_id"],
+                    "gap_days": _first(single and single.gap_days, gap, drug.gap_days),
+                    "tail_days": _first(single and single.tail_days, tail, drug.tail_days),
+                }
+            )
+    return pl.DataFrame(rows)
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _unique_meaning(rows: list[tuple[object, ...]], columns: tuple[str, str, str]) -> pl.DataFrame:
+    schema = {name: pl.Boolean if name.startswith("is_") else pl.String for name in columns}
+    frame = pl.DataFrame(rows, schema=schema, orient="row").unique().sort(columns)
+    twice = frame.filter(frame.select(columns[1:]).is_duplicated())
+    if twice.height:
+        first = twice.sort(columns[1:]).row(0, named=True)
+        raise StudyError(f"{first[columns[1]]!r} {first[columns[2]]!r} would mean two drugs, one of them {first['drug_id']!r}")
+    return frame
+
+
+def _outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    known = {row["outcome_id"]: row for row in reference.iter_rows(named=True)}
+    outcomes, codes, terms = [], [], []
+    for outcome in spec.outcome:
+        base = outcome.based_on or outcome.id
+        row = known.get(base, {})
+        has_own = bool(outcome.codes or outcome.terms)
+        if not row and (outcome.based_on or not has_own):
+            raise StudyError(
+                f"unknown outcome {base!r}{nearest(base, sorted(known))}: the reference lacks it and no codes or terms are given"
+            )
+        composite = base in COMPOSITES
+        strict = base == "serious_infection"  # inpatient primary diagnosis, or a serious adverse event (ICH E2A)
+        lag = INFECTION_LAG_DAYS if row.get("category") == "infection" else int(row.get("latency_lag_days") or 0)
+        outcomes.append(
+            {
+                "outcome_id": outcome.id,
+                "label": outcome.label or row.get("label") or outcome.id.replace("_", " "),
+                "date_rule": outcome.date_rule,
+                "setting": outcome.setting or ("inpatient" if strict else "any"),
+                "position": outcome.position or ("primary" if strict else "any"),
+                "serious_only": strict if outcome.serious_only is None else outcome.serious_only,
+                "episode_gap_days": _first(outcome.episode_gap_days, int(row.get("episode_gap_days") or 30)),
+                "lag_days": _first(outcome.lag_days, lag),
+            }
+        )
+        components = [item for item in known.values() if item[COMPOSITES[base]] == "1"] if composite else [row] if row else []
+        for component in components:
+            name = str(component["outcome_id"])
+            codes += [(outcome.id, name, *code) for code in _component_codes(component)]
+            terms += [(outcome.id, name, term) for term in _split(component["meddra_pt_names"]) if not term.startswith("any ")]
+        codes += [(outcome.id, outcome.id, *code) for code in _own_codes(outcome)]
+        terms += [(outcome.id, outcome.id, term.strip().lower()) for term in outcome.terms]
+    return {
+        "outcome": pl.DataFrame(outcomes),
+        "outcome_code": pl.DataFrame(
+            sorted(set(codes)), schema=["outcome_id", "component_id", "vocabulary", "code_prefix", "is_exclusion"], orient="row"
+        ).cast({"is_exclusion": pl.Boolean}) if codes else pl.DataFrame(
+            schema={"outcome_id": pl.String, "component_id": pl.String, "vocabulary": pl.String, "code_prefix": pl.String,
+                    "is_exclusion": pl.Boolean}),
+        "outcome_term": pl.DataFrame(
+            sorted(set(terms)), schema=dict.fromkeys(("outcome_id", "component_id", "term"), pl.String), orient="row"
+        ),
+    }  # fmt: skip
+
+
+def _split(text: str | None) -> list[str]:
+    return [part.strip().lower() for part in (text or "").split(";") if part.strip()]
+
+
+def _component_codes(component: Mapping[str, str | None]) -> Iterator[tuple[str, str, bool]]:
+    for vocabulary, column in REFERENCE_VOCABULARIES.items():
+        for suffix, exclusion in (("include", False), ("exclude", True)):
+            for code in _split(component.get(f"{column}_{suffix}")):
+                yield vocabulary, normalised_code(code), exclusion
+
+
+def _own_codes(outcome: Outcome) -> Iterator[tuple[str, str, bool]]:
+    for codes, exclusion in ((outcome.codes, False), (outcome.exclude_codes, True)):
+        for vocabulary, prefixes in codes.items():
+            for code in prefixes:
+                yield vocabulary, normalised_code(code), exclusion

@@ -1,0 +1,110 @@
+-- Time at risk of each outcome by exposure state, from cohort entry to the first outcome, with the state lagged: the first
+-- lag_days of a state belong to the state before. all_time: every observed day after entry. from_first: new users, inside the
+-- observed period of their first study drug, which is day 0. A person with the outcome within its episode gap before entry
+-- is not at risk. In day numbers a row is (start_day, stop_day], an outcome on its last day.
+-- grain: exposure_rule, population, outcome_id, person_id, start_date
+WITH at_risk AS (
+  SELECT
+    e.exposure_rule,
+    e.person_id,
+    e.entry_date,
+    e.period_stop_date,
+    e.is_new_user,
+    o.outcome_id,
+    o.lag_days,
+    MIN(CASE WHEN v.event_date >= e.entry_date THEN v.event_date END) AS event_date
+  FROM cohort.entry AS e
+  CROSS JOIN spec.outcome AS o
+  LEFT JOIN cohort.outcome_event AS v ON e.person_id = v.person_id AND o.outcome_id = v.outcome_id
+  GROUP BY
+    e.exposure_rule, e.person_id, e.entry_date, e.period_stop_date, e.is_new_user, o.outcome_id, o.lag_days, o.episode_gap_days
+  HAVING COALESCE(MAX(CASE
+    WHEN v.event_date < e.entry_date AND v.last_record_date + CAST(o.episode_gap_days AS INTEGER) >= e.entry_date THEN 1
+    ELSE 0
+  END), 0) = 0
+),
+followed AS (
+  SELECT
+    a.exposure_rule,
+    'all_time' AS population,
+    a.outcome_id,
+    a.person_id,
+    a.lag_days,
+    a.entry_date,
+    a.event_date,
+    COALESCE(s.end_date + 1, DATE '9999-12-31') AS latest_date
+  FROM at_risk AS a
+  CROSS JOIN spec.study AS s
+  UNION ALL
+  SELECT
+    a.exposure_rule,
+    'from_first' AS population,
+    a.outcome_id,
+    a.person_id,
+    a.lag_days,
+    a.entry_date,
+    a.event_date,
+    LEAST(a.period_stop_date, COALESCE(s.end_date + 1, a.period_stop_date)) AS latest_date
+  FROM at_risk AS a
+  CROSS JOIN spec.study AS s
+  WHERE a.is_new_user
+),
+lagged AS (
+  SELECT
+    f.exposure_rule,
+    f.population,
+    f.outcome_id,
+    f.person_id,
+    f.entry_date,
+    f.event_date,
+    CASE
+      WHEN i.start_date = o.start_date THEN i.start_date
+      ELSE i.start_date + CAST(f.lag_days AS INTEGER)
+    END AS state_start_date,
+    CASE WHEN i.stop_date = o.stop_date THEN i.stop_date ELSE i.stop_date + CAST(f.lag_days AS INTEGER) END AS state_stop_date,
+    o.stop_date AS period_stop_date,
+    LEAST(f.latest_date, COALESCE(f.event_date + 1, f.latest_date)) AS follow_up_stop_date,
+    i.regimen_id,
+    i.risk_regimen_id,
+    i.risk_drug_count,
+    i.toruner_count,
+    i.broad_count
+  FROM followed AS f
+  INNER JOIN exposure.combination_interval AS i ON f.exposure_rule = i.exposure_rule AND f.person_id = i.person_id
+  INNER JOIN staged.observation_period AS o
+    ON i.person_id = o.person_id AND o.start_date <= i.start_date AND i.stop_date <= o.stop_date
+),
+clipped AS (
+  SELECT
+    l.exposure_rule,
+    l.population,
+    l.outcome_id,
+    l.person_id,
+    l.entry_date,
+    l.event_date,
+    GREATEST(l.state_start_date, l.entry_date) AS start_date,
+    LEAST(l.state_stop_date, l.period_stop_date, l.follow_up_stop_date) AS stop_date,
+    l.regimen_id,
+    l.risk_regimen_id,
+    l.risk_drug_count,
+    l.toruner_count,
+    l.broad_count
+  FROM lagged AS l
+)
+SELECT
+  c.exposure_rule,
+  c.population,
+  c.outcome_id,
+  c.person_id,
+  c.start_date,
+  c.stop_date,
+  DATE_DIFF('day', c.entry_date, c.start_date) AS start_day,
+  DATE_DIFF('day', c.entry_date, c.stop_date) AS stop_day,
+  c.regimen_id,
+  c.risk_regimen_id,
+  c.risk_drug_count,
+  c.toruner_count,
+  c.broad_count,
+  CASE WHEN c.start_date <= c.event_date AND c.event_date < c.stop_date THEN 1 ELSE 0 END AS event_count
+FROM clipped AS c
+WHERE c.start_date < c.stop_date
