@@ -109,7 +109,8 @@ def survival_at(km: KaplanMeier, *, time_days: int) -> Answer:
         return not_estimable(METHOD, f"beyond the last observed time, day {last_day}", **counts)
     if time_days > 0 and counts["event_count"] == 0:
         lower = tail_probability(km.confidence) ** (1.0 / int(at_risk.min()))  # type: ignore[arg-type]
-    return Answer(method=METHOD, value=value, lower=lower, upper=upper, confidence_level=km.confidence, **counts)
+    answer = Answer(method=METHOD, value=value, lower=lower, upper=upper, confidence_level=km.confidence)
+    return replace(answer, person_count=counts["person_count"], event_count=counts["event_count"])
 
 
 def median_in_months(answer: Answer) -> Answer:
@@ -140,13 +141,8 @@ def naive_median(durations: pl.DataFrame, *, confidence: float) -> Answer:
         .sort("time_days")
     )
     total = int(ended["count"].sum())
-    counts = {
-        "person_count": total,
-        "event_count": int(rows["event_count"].sum()),
-        "person_days": int((ended["time_days"] * ended["count"]).sum()),
-    }
     if total == 0:
-        return not_estimable(NAIVE_METHOD, "nobody entered the risk set", **counts)
+        return not_estimable(NAIVE_METHOD, "nobody entered the risk set", person_count=0, event_count=0)
     reached = ended["count"].cum_sum().to_numpy()
     times = ended["time_days"].to_numpy()
 
@@ -163,7 +159,9 @@ def naive_median(durations: pl.DataFrame, *, confidence: float) -> Answer:
         upper=order_statistic(total + 1 - rank) if rank else None,
         confidence_level=confidence,
         reason="" if rank else "too few persons for limits",
-        **counts,
+        person_count=total,
+        event_count=int(rows["event_count"].sum()),
+        person_days=int((ended["time_days"] * ended["count"]).sum()),
     )
 
 
