@@ -46,7 +46,7 @@ _MOST_PERSONS = 1 << 28
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """A simulated world: `tables` by name in the native input format, `truth` as in truth.json, a truth row a person."""
+    """A simulated world: `tables` in the native input format by name, `truth` as in truth.json, truth by person."""
 
     tables: dict[str, pl.DataFrame]
     truth: dict[str, Any]
