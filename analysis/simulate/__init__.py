@@ -1,0 +1,126 @@
+"""Input tables with known truth: a world drawn from a profile and a seed, and the numbers planted in it.
+
+The order of work: persons, what is meant to happen to them, the records that come of it, the exposure state read off
+those records by the primary rule, infections drawn on that state, tables, truth. Every step has a random stream of its
+own, so that adding a draw to one moves no other. Only `bundle.py` touches files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from analysis.simulate.bundle import write_simulation
+from analysis.simulate.design import Profile, SimulationError
+from analysis.simulate.dosing import draw_background, joined, place_doses
+from analysis.simulate.infections import (
+    draw_infections,
+    expected_first_events,
+    first_days,
+    infection_hazards,
+)
+from analysis.simulate.population import draw_population
+from analysis.simulate.profiles import PROFILES, profile_named
+from analysis.simulate.reference import read_drugs
+from analysis.simulate.state import exposure_episodes, lagged_risk_time
+from analysis.simulate.tables import (
+    adverse_event_table,
+    condition_table,
+    death_table,
+    discontinuation_table,
+    observation_table,
+    person_table,
+    prescription_table,
+)
+from analysis.simulate.timeline import plan_timeline
+from analysis.simulate.truth import planted_numbers, truth_document, truth_persons
+
+__all__ = ["PROFILES", "Profile", "Simulation", "SimulationError", "simulate", "simulate_profile", "write_simulation"]
+
+# Bits of a person number in the sort keys of `dosing.py`.
+_MOST_PERSONS = 1 << 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """A simulated world: `tables` in the native input format by name, `truth` as in truth.json, truth by person."""
+
+    tables: dict[str, pl.DataFrame]
+    truth: dict[str, Any]
+    truth_person: pl.DataFrame
+
+
+def simulate(
+    profile: str, *, persons: int | None, seed: int, drugs: pl.DataFrame, outcomes: pl.DataFrame
+) -> Simulation:
+    """The world of a named profile.
+
+    persons: None for the profile's own number. drugs, outcomes: the reference tables `drug` and `outcome`, all text,
+    rows in any order. Same profile, persons, seed and reference: same bytes.
+    Raises SimulationError for an unknown profile, a number of persons or seed out of range, or missing reference rows.
+    """
+    return simulate_profile(profile_named(profile), persons=persons, seed=seed, drugs=drugs, outcomes=outcomes)
+
+
+def simulate_profile(
+    profile: Profile, *, persons: int | None, seed: int, drugs: pl.DataFrame, outcomes: pl.DataFrame
+) -> Simulation:
+    """The world of a profile given as a value; otherwise as `simulate`."""
+    size = profile.persons if persons is None else persons
+    if not 0 < size < _MOST_PERSONS or seed < 0:
+        raise SimulationError(f"persons must lie between 1 and {_MOST_PERSONS - 1} and the seed must not be negative")
+    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(7)]
+    book = read_drugs(drugs, study=profile.study_drugs, background=profile.background_drugs)
+    people = draw_population(profile, book, persons=size, rng=streams[0])
+    timeline = plan_timeline(profile, people, book, rng=streams[1])
+    background = draw_background(profile, people, book, observed_stop=timeline.observed_stop, rng=streams[2])
+    records = place_doses(
+        joined((timeline.courses, background)),
+        book,
+        plan=profile.dosing,
+        observed_stop=timeline.observed_stop,
+        rng=streams[3],
+    )
+    risk = lagged_risk_time(
+        exposure_episodes(records, book),
+        book,
+        entry=people.entry,
+        observed_stop=timeline.observed_stop,
+        lag_days=profile.infection.lag_days,
+    )
+    hazards = infection_hazards(risk, profile.infection, age=people.age, severity=people.severity)
+    infections = draw_infections(risk, hazards, profile.infection, persons=size, rng=streams[4])
+    expectations = {
+        ladder: expected_first_events(
+            risk,
+            per_day,
+            infections,
+            plan=profile.infection,
+            level=level,
+            first=first_days(infections, persons=size, opportunistic_only=ladder == "toruner"),
+        )
+        for ladder, level, per_day in (
+            ("toruner", risk.toruner, hazards.opportunistic),
+            ("broad", risk.broad, hazards.serious),
+        )
+    }
+    tables = {
+        "person": person_table(people),
+        "observation_period": observation_table(people, timeline),
+        "death": death_table(timeline),
+        "prescription": prescription_table(records, book, persons=size, profile=profile),
+        "adverse_event": adverse_event_table(
+            profile, people, timeline, book=book, infections=infections, outcomes=outcomes, rng=streams[5]
+        ),
+        "discontinuation": discontinuation_table(people, timeline, book),
+        "condition": condition_table(profile, people, timeline, rng=streams[6]),
+    }
+    planted = planted_numbers(profile, people, timeline, book=book, expectations=expectations)
+    return Simulation(
+        tables=tables,
+        truth=truth_document(profile, persons=size, seed=seed, planted=planted, expectations=expectations),
+        truth_person=truth_persons(people, timeline, book, infections),
+    )
