@@ -93,7 +93,7 @@ class Warehouse:
     def write(self, name: str, frame: pl.DataFrame) -> int:
         """Replaces a table by a frame, in the column order of its contract, with its comments."""
         table = tables()[name]
-        columns = ", ".join(f"CAST({column.name} AS {column.type}) AS {column.name}" for column in table.columns)
+        columns = _cast_columns(table)
         with self.connection() as con:
             con.register("frame", frame.to_arrow())
             con.execute("BEGIN")
@@ -106,7 +106,7 @@ class Warehouse:
     def replace_rows(self, name: str, frame: pl.DataFrame, *, where: Mapping[str, str]) -> None:
         """Replaces the rows of a table that have these values by a frame; makes the table when it is absent."""
         table = tables()[name]
-        columns = ", ".join(f"CAST({column.name} AS {column.type}) AS {column.name}" for column in table.columns)
+        columns = _cast_columns(table)
         condition = " AND ".join(f"{column} = {quoted(value)}" for column, value in where.items())
         with self.connection() as con:
             con.register("frame", frame.to_arrow())
@@ -122,9 +122,9 @@ class Warehouse:
     def read(self, name: str, *, columns: Sequence[str] | None = None, where: str = "") -> pl.DataFrame:
         """A table as a frame, sorted by its key."""
         table = tables()[name]
-        chosen = ", ".join(columns or [column.name for column in table.columns])
+        chosen = ", ".join(map(identifier, columns or [column.name for column in table.columns]))
         condition = f" WHERE {where}" if where else ""
-        return self.query(f"SELECT {chosen} FROM {name}{condition} ORDER BY {', '.join(table.key)}")
+        return self.query(f"SELECT {chosen} FROM {name}{condition} ORDER BY {', '.join(map(identifier, table.key))}")
 
     def query(self, text: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
         """The frame that a SELECT gives. Raises WarehouseError."""
@@ -178,7 +178,7 @@ class Warehouse:
             raise WarehouseError(f"{table.name} has columns {found}, its contract promises {promised}")
         con.execute(f"COMMENT ON TABLE {table.name} IS {quoted(table.about)}")
         for column in table.columns:
-            con.execute(f"COMMENT ON COLUMN {table.name}.{column.name} IS {quoted(column.comment)}")
+            con.execute(f"COMMENT ON COLUMN {table.name}.{identifier(column.name)} IS {quoted(column.comment)}")
 
 
 SCHEMAS = ("raw", "intake", "reference", "spec", "quality", "staged", "exposure", "cohort", "summary", "estimate", "meta")
@@ -205,6 +205,11 @@ def quoted(text: str) -> str:
 def identifier(name: str) -> str:
     """A column name as received, quoted."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def _cast_columns(table: Table) -> str:
+    names = [(identifier(column.name), column.type) for column in table.columns]
+    return ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in names)
 
 
 def _exists(con: duckdb.DuckDBPyConnection, name: str) -> bool:

@@ -81,11 +81,11 @@ _ICD10 = r"^[A-Z]\d[0-9A-Z]([0-9A-Z]{0,4})$"
 
 @dataclass(frozen=True, slots=True)
 class OmopIngest:
-    """What was read: the files, and whether drugs are eras as delivered."""
+    """What was read: the files, whether drugs are eras as delivered, and the raw table of each native one."""
 
     files: list[SourceFile]
     era_level: bool
-    present: frozenset[str]
+    raw_of: dict[str, str]
 
 
 def ingest_omop(warehouse: Warehouse, folder: Path, spec: StudySpec) -> OmopIngest:
@@ -113,7 +113,7 @@ def ingest_omop(warehouse: Warehouse, folder: Path, spec: StudySpec) -> OmopInge
     return OmopIngest(
         files=[file for file in files if file.table in used or file.path.suffix == ".duckdb"],
         era_level=drugs is _ERA,
-        present=frozenset(native),
+        raw_of={table.native: table.name for table in chosen if table.name in held},
     )
 
 

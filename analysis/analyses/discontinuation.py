@@ -1,0 +1,55 @@
+"""How often and why first pair episodes stop: rates by reason and component, and shares with exact limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import polars as pl
+
+from analysis.estimate.incidence import incidence_rate_per_100py
+from analysis.estimate.proportion import proportion
+from analysis.estimate.result import Estimate, Question
+
+ANALYSIS = "discontinuation"
+POPULATION = "first_episode"
+# Shown with their zero and its upper limit even where nobody stopped for them.
+REASONS = (
+    "adverse_event", "efficacy", "remission", "cost_access", "personal_choice", "pregnancy", "unknown",
+)  # fmt: skip
+COMPONENTS = ("first_started", "second_started", "both")
+
+
+def discontinuation(endings: pl.DataFrame, *, confidence: float) -> list[Estimate]:
+    """Stops per 100 person-years of combination and their share among all first pair episodes.
+
+    endings: `summary.ending_count`. Rates: all stops, by recorded reason (`stratum` by=reason), by the component that
+    stopped (by=component), and death as an ending (by=ending). Shares: of all first episodes, ongoing ones included,
+    and so a lower bound of the eventual share; the rates have no such defect.
+    """
+    estimates: list[Estimate] = []
+    for (rule, regimen), group in endings.group_by(("exposure_rule", "regimen_id"), maintain_order=True):
+        persons, days = int(group["person_count"].sum()), int(group["person_days"].sum())
+        for stratum, level, count in _counts(group):
+            asked = {
+                "analysis": ANALYSIS, "exposure_rule": rule, "population": POPULATION, "regimen_id": regimen,
+                "stratum": stratum, "level": level,
+            }  # fmt: skip
+            rate = incidence_rate_per_100py(count, days, person_count=persons, confidence=confidence)
+            share = proportion(count, persons, confidence=confidence)
+            estimates.append(Estimate(Question(estimand="incidence_rate_per_100py", **asked), rate))  # type: ignore[arg-type]
+            estimates.append(Estimate(Question(estimand="proportion", **asked), share))  # type: ignore[arg-type]
+    return estimates
+
+
+def _counts(group: pl.DataFrame) -> Iterator[tuple[str, str, int]]:
+    stops = group.filter(pl.col("ending") == "stopped")
+    yield "", "", int(stops["person_count"].sum())
+    yield "by=ending", "death", int(group.filter(pl.col("ending") == "death")["person_count"].sum())
+    yield from _by(stops, "reason", REASONS)
+    yield from _by(stops, "component", COMPONENTS)
+
+
+def _by(stops: pl.DataFrame, column: str, always: tuple[str, ...]) -> Iterator[tuple[str, str, int]]:
+    counted = {level: int(count) for level, count in stops.group_by(column).agg(pl.col("person_count").sum()).rows()}
+    for level in sorted({*always, *counted}):
+        yield f"by={column}", level, counted.get(level, 0)

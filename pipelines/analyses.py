@@ -1,0 +1,107 @@
+"""The analyses of a run: which frames each reads, and that its rows replace those of its own name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from analysis.analyses import discontinuation, exposure_time, hazard, incidence, odds_ratio, persistence
+from analysis.estimate.result import CURVE_SCHEMA, DIAGNOSTIC_SCHEMA, Estimate, result_frame
+from pipelines.steps import Build
+from sql.warehouse import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """One analysis: its name, what it reads and how its estimates are made."""
+
+    name: str
+    about: str
+    reads: tuple[str, ...]
+    run: Callable[[Build], tuple[list[Estimate], pl.DataFrame | None]]
+
+
+def store(build: Build, analysis: Analysis) -> int:
+    """Runs an analysis and replaces its rows in `estimate.result` and `estimate.curve`; returns the number of rows."""
+    estimates, curve = analysis.run(build)
+    frame = result_frame(estimates, study_digest=build.spec.digest())
+    build.warehouse.replace_rows("estimate.result", frame, where={"analysis": analysis.name})
+    build.warehouse.replace_rows(
+        "estimate.curve", pl.DataFrame(schema=CURVE_SCHEMA) if curve is None else curve, where={"analysis": analysis.name}
+    )
+    build.warehouse.replace_rows(
+        "estimate.diagnostic", pl.DataFrame(schema=DIAGNOSTIC_SCHEMA), where={"analysis": analysis.name}
+    )
+    return frame.height
+
+
+def outcomes_are_assessable(build: Build) -> bool:
+    """Whether the source has a table that could hold an outcome."""
+    row = build.warehouse.read("meta.source").row(0, named=True)
+    return bool(row["has_adverse_event"] or row["has_condition"])
+
+
+def _exposure_time(build: Build) -> tuple[list[Estimate], None]:
+    return exposure_time.exposure_time(build.warehouse.read("summary.exposure_time")), None
+
+
+def _incidence(build: Build) -> tuple[list[Estimate], None]:
+    counts = build.warehouse.read("summary.event_count")
+    return incidence.incidence(
+        counts, confidence=build.spec.analysis.confidence_level, is_assessable=outcomes_are_assessable(build)
+    ), None
+
+
+def _persistence(build: Build) -> tuple[list[Estimate], pl.DataFrame]:
+    settings = build.spec.analysis
+    return persistence.persistence(
+        build.warehouse.read("summary.persistence"), confidence=settings.confidence_level, days=settings.persistence_days
+    )
+
+
+def _discontinuation(build: Build) -> tuple[list[Estimate], None]:
+    endings = build.warehouse.read("summary.ending_count")
+    return discontinuation.discontinuation(endings, confidence=build.spec.analysis.confidence_level), None
+
+
+def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:
+    counts = build.warehouse.read("summary.period_count")
+    settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
+    return [
+        estimate
+        for contrast in build.spec.contrast
+        if contrast.estimator == "pooled_period_odds_ratio"
+        for estimate in odds_ratio.pooled_period_odds_ratios(
+            counts, contrast, confidence=settings.confidence_level, small_cell=settings.small_cell, is_assessable=assessable
+        )
+    ], None
+
+
+def _hazard(build: Build) -> tuple[list[Estimate], None]:
+    estimates: list[Estimate] = []
+    assessable = outcomes_are_assessable(build)
+    for contrast in build.spec.contrast:
+        if contrast.estimator == "time_varying_cox":
+            rows = build.warehouse.read(
+                "cohort.person_time", where=f"population = '{hazard.POPULATION}' AND outcome_id = {quoted(contrast.outcome)}"
+            )
+            estimates += hazard.time_varying_hazard(
+                rows, contrast, confidence=build.spec.analysis.confidence_level, is_assessable=assessable
+            )
+    return estimates, None
+
+
+ANALYSES: tuple[Analysis, ...] = (
+    Analysis(exposure_time.ANALYSIS, "Persons and person-time by regimen.", ("summary.exposure_time",), _exposure_time),
+    Analysis(
+        incidence.ANALYSIS, "Incidence of each outcome by regimen and ladder level.", ("summary.event_count", "meta.source"), _incidence
+    ),
+    Analysis(persistence.ANALYSIS, "Duration and persistence of combinations.", ("summary.persistence",), _persistence),
+    Analysis(discontinuation.ANALYSIS, "Discontinuation by reason and component.", ("summary.ending_count",), _discontinuation),
+    Analysis(
+        odds_ratio.ANALYSIS, "Odds ratios of infection by ladder level.", ("summary.period_count", "meta.source"), _odds_ratio
+    ),
+    Analysis(hazard.ANALYSIS, "Hazard ratio of a second study drug.", ("cohort.person_time", "meta.source"), _hazard),
+)
