@@ -196,7 +196,7 @@ def same(one: CoxFit, other: CoxFit) -> bool:
 
 @pytest.mark.parametrize("ties", EVERY_TIES)
 @given(cut=st.integers(1, 20))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_splitting_rows_in_time_changes_nothing(cut: int, ties: Ties) -> None:
     truth = TRUTH["tied"]
     rows = counting_rows(truth)
@@ -213,7 +213,7 @@ def test_splitting_rows_in_time_changes_nothing(cut: int, ties: Ties) -> None:
 
 
 @given(shift=st.integers(-1000, 1000), factor=st.sampled_from([0.001, 0.5, 20.0, 1e4]))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_moving_and_scaling_a_covariate_scales_its_coefficient_only(shift: int, factor: float) -> None:
     truth = TRUTH["tied"]
     rows = counting_rows(truth)
