@@ -147,7 +147,8 @@ def test_covariates_that_repeat_each_other_are_not_estimable() -> None:
 def test_one_person_has_no_robust_standard_error() -> None:
     rows = frame((1, 0, 5, 1, 1), (1, 0, 6, 1, 0), (1, 0, 9, 1, 1), (1, 0, 10, 0, 0))
     answer = hazard_ratio(fit_x(rows), "x")
-    assert (answer.status, answer.reason) == ("not_estimable", "the robust standard error needs two persons")
+    assert answer.status == "not_estimable"
+    assert answer.reason.startswith("the score residuals cancel within each person")
 
 
 def test_persons_may_be_named_by_text_and_the_cluster_by_another_column() -> None:
