@@ -3,10 +3,10 @@
 Owns the shape of a case, the reading of its tables and the comparison. What a case leaves out is in `defaults.toml`.
 Knows no rule: those are in the case files.
 
-A case: `why` names the rule, `given."schema.table"` holds the rows that the SELECT reads, `expect` the rows that it must
-give. Cells are parted by `|`. An empty cell or `-` is a missing value, text in single quotes is taken as it is. Only the
-columns that `expect` names are compared, its rows in any order. Tables that are not given are empty, columns that are not
-given are missing, unless `defaults.toml` says otherwise.
+A case: `why` names the rule, `given."schema.table"` holds the rows that the SELECT reads, `expect` the rows that it
+must give. Cells are parted by `|`. An empty cell or `-` is a missing value, text in single quotes is taken as it is.
+Only the columns that `expect` names are compared, its rows in any order. Tables that are not given are empty, columns
+that are not given are missing, unless `defaults.toml` says otherwise.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def all_cases() -> list[Case]:
 
 
 def input_columns(scratch: Path) -> dict[str, Columns]:
-    """Columns of every table that a SELECT may read: from the contracts, and those of `intake` from the ingest itself."""
+    """Columns of every table that a SELECT may read: from the contracts, those of `intake` from the ingest itself."""
     known = {name: {column.name: column.type for column in table.columns} for name, table in tables().items()}
     warehouse = Warehouse(scratch)
     warehouse.create()
