@@ -189,7 +189,7 @@ def _resolve_drug(
             "interval_days": number(settings.interval_days, "interval_days"),
         },
         gap_days=gap, tail_days=tail,
-        codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *((s, c.strip()) for s, cs in settings.codes.items() for c in cs)})),
+        codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *((s, c.strip().upper()) for s, cs in settings.codes.items() for c in cs)})),
         names=(*((text, False) for text in sorted(names)), *((text, True) for text in sorted(patterns))),
     )  # fmt: skip
 
