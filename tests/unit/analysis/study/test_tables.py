@@ -19,13 +19,15 @@ REFERENCE = {
 OMALIZUMAB = REFERENCE["drug"].row(by_predicate=pl.col("drug_id") == "omalizumab", named=True)
 
 
+SMALL: dict[str, Any] = {
+    "study": {"id": "small", "title": "Small"},
+    "drugs": {"study": ["omalizumab", "dupilumab"]},
+    "outcome": [{"id": "pneumonia"}],
+}
+
+
 def _tables(**sections: Any) -> Mapping[str, pl.DataFrame]:
-    settings = {
-        "study": {"id": "small", "title": "Small"},
-        "drugs": {"study": ["omalizumab", "dupilumab"]},
-        "outcome": [{"id": "pneumonia"}],
-    }
-    return study_tables(study_from(settings | sections, name="s.toml"), REFERENCE)
+    return study_tables(study_from(SMALL | sections, name="s.toml"), REFERENCE)
 
 
 def _refused(**sections: Any) -> str:
@@ -140,10 +142,7 @@ def test_a_code_that_the_reference_does_not_confirm_never_maps() -> None:
     mapped = {(drug, system) for drug, system, _ in _tables()["drug_code"].rows()}
     assert not {(drug, "OMOP") for drug in unconfirmed["drug_id"]} & mapped
     changed = {**REFERENCE, "drug": REFERENCE["drug"].with_columns(rxcui_certainty=pl.lit("UNCONFIRMED"))}
-    spec = study_from(
-        {"study": {"id": "s", "title": "S"}, "drugs": {"study": ["omalizumab"]}, "outcome": [{"id": "pneumonia"}]},
-        name="s",
-    )
+    spec = study_from(SMALL, name="s.toml")
     assert ("omalizumab", "RxNorm", OMALIZUMAB["rxnorm_rxcui"]) in study_tables(spec, REFERENCE)["drug_code"].rows()
     assert "RxNorm" not in study_tables(spec, changed)["drug_code"]["code_system"].to_list()
 
@@ -155,10 +154,7 @@ def test_a_code_that_the_reference_gives_to_two_drugs_maps_neither() -> None:
         .otherwise("hcpcs_codes"),
         hcpcs_certainty=pl.lit("certain"),
     )
-    spec = study_from(
-        {"study": {"id": "s", "title": "S"}, "drugs": {"study": ["omalizumab"]}, "outcome": [{"id": "pneumonia"}]},
-        name="s",
-    )
+    spec = study_from(SMALL, name="s.toml")
     assert "J0001" not in study_tables(spec, REFERENCE | {"drug": shared})["drug_code"]["code"].to_list()
 
 
@@ -169,8 +165,8 @@ def test_a_drug_of_the_study_file_needs_no_reference() -> None:
     }  # fmt: skip
     tables = _tables(drugs={"study": ["new_drug"]}, drug=[drug])
     assert tables["drug"].row(0, named=True) == {
-        "drug_id": "new_drug", "drug_name": "New Drug", "role": "study", "drug_class": "new_drug", "agent_type": "other",
-        "is_biologic": False, "is_injectable": True, "counts_toruner": False, "counts_broad": True, "interval_days": 7,
+        "drug_id": "new_drug", "drug_name": "New Drug", "role": "study", "drug_class": "new_drug",
+        "agent_type": "other", "is_biologic": False, "is_injectable": True, "counts_toruner": False, "counts_broad": True, "interval_days": 7,
     }  # fmt: skip
     assert _policy(tables, "new_drug") == (5, 6)
 
