@@ -33,6 +33,14 @@ def small_study(**sections: Any) -> StudySpec:
     return study_from(settings | sections, name="small.toml")
 
 
+def ingested(spec: StudySpec, source: Path, path: Path) -> Build:
+    """A build with its records typed and nothing judged."""
+    build = Build(spec, source, Warehouse(path))
+    build.warehouse.create()
+    ingest(build)
+    return build
+
+
 def prepared(spec: StudySpec, source: Path, path: Path, *, threads: int | None = None) -> Build:
     """A build with its settings, its records typed and judged by the rules that set records aside."""
     build = Build(spec, source, Warehouse(path, threads=threads))

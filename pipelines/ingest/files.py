@@ -123,7 +123,7 @@ def csv_header(file: SourceFile) -> tuple[str, list[str]]:
         raise InputError(f"{file.name} has {len(names)} columns; at most {MAX_COLUMNS} can be read.")
     lowered = [name.lower() for name in names]
     twice = sorted({name for name in lowered if lowered.count(name) > 1})
-    if "" in lowered or twice:
+    if not lowered or "" in lowered or twice:
         what = f"column {twice[0]!r} is named twice" if twice and twice[0] else "a column has no name"
         raise InputError(f"{file.name}: {what} in the header. Give every column its own name.")
     return delimiter, lowered

@@ -40,11 +40,12 @@ def find_duplicates(warehouse: Warehouse, table: InputTable, *, raw: str, key: t
     columns = [identifier(name) for name, _ in warehouse.columns_of(raw) if name not in ("source_file", "row_number")]
     shared = ""
     if key:
-        names = ", ".join(identifier(name) for name in key)
-        shared = f" SEMI JOIN (SELECT {names} FROM {raw} GROUP BY ALL HAVING COUNT(*) > 1) AS repeated USING ({names})"
+        names = [identifier(name) for name in key]
+        same = " AND ".join(f"received.{name} IS NOT DISTINCT FROM repeated.{name}" for name in names)
+        shared = f" SEMI JOIN (SELECT {', '.join(names)} FROM {raw} GROUP BY ALL HAVING COUNT(*) > 1) AS repeated ON {same}"
     warehouse.execute(
         f"DELETE FROM intake.duplicate WHERE table_name = '{table.name}'",
-        f"INSERT INTO intake.duplicate SELECT '{table.name}', source_file, row_number FROM {raw}{shared} "
+        f"INSERT INTO intake.duplicate SELECT '{table.name}', source_file, row_number FROM {raw} AS received{shared} "
         f"QUALIFY ROW_NUMBER() OVER (PARTITION BY {', '.join(columns)} ORDER BY source_file, row_number) > 1",
     )
 

@@ -165,9 +165,17 @@ def test_a_drug_of_the_study_file_needs_no_reference() -> None:
     }  # fmt: skip
     tables = _tables(drugs={"study": ["new_drug"]}, drug=[drug])
     assert tables["drug"].row(0, named=True) == {
-        "drug_id": "new_drug", "drug_name": "New Drug", "role": "study", "drug_class": "new_drug",
-        "agent_type": "other", "is_biologic": False, "is_injectable": True, "counts_toruner": False, "counts_broad": True, "interval_days": 7,
-    }  # fmt: skip
+        "drug_id": "new_drug",
+        "drug_name": "New Drug",
+        "role": "study",
+        "drug_class": "new_drug",
+        "agent_type": "other",
+        "is_biologic": False,
+        "is_injectable": True,
+        "counts_toruner": False,
+        "counts_broad": True,
+        "interval_days": 7,
+    }
     assert _policy(tables, "new_drug") == (5, 6)
 
 
