@@ -45,8 +45,9 @@ class Build:
 def load_reference(build: Build) -> int:
     """Loads every reference table from its CSV, typed by its contract; returns how many tables."""
     names = [name for name in tables() if name.startswith("reference.")]
-    for name in names:
-        build.warehouse.write(name, reference_frame(name.split(".")[1]))
+    with build.warehouse.session():
+        for name in names:
+            build.warehouse.write(name, reference_frame(name.split(".")[1]))
     return len(names)
 
 
@@ -58,14 +59,19 @@ def reference_frame(table: str) -> pl.DataFrame:
 def load_spec(build: Build) -> int:
     """Writes the study's settings as the rows of `spec.*`; returns how many tables. Raises StudyError."""
     frames = study_tables(build.spec, {name: reference_frame(name) for name in ("drug", "outcome")})
-    for name, frame in frames.items():
-        build.warehouse.write(f"spec.{name}", frame)
+    with build.warehouse.session():
+        for name, frame in frames.items():
+            build.warehouse.write(f"spec.{name}", frame)
     return len(frames)
 
 
 def ingest(build: Build) -> list[SourceFile]:
     """Loads the source into `raw.*` and `intake.*` and describes it in `meta.*`. Raises InputError."""
-    warehouse = build.warehouse
+    with build.warehouse.session():
+        return _ingest(build, build.warehouse)
+
+
+def _ingest(build: Build, warehouse: Warehouse) -> list[SourceFile]:
     warehouse.execute(
         "CREATE OR REPLACE TABLE intake.duplicate (table_name VARCHAR, source_file VARCHAR, row_number BIGINT)"
     )
@@ -134,7 +140,11 @@ def rules_of(layer: Layer) -> list[Rule]:
 
 def set_aside(build: Build) -> int:
     """Fills `quality.quarantine` by the rules that set records aside, persons first; returns the number of rows there."""
-    warehouse = build.warehouse
+    with build.warehouse.session():
+        return _set_aside(build.warehouse)
+
+
+def _set_aside(warehouse: Warehouse) -> int:
     for name in RAW_QUERIES:
         warehouse.build(queries()[name])
     warehouse.write("quality.quarantine", pl.DataFrame(schema=dict.fromkeys(_columns("quality.quarantine"), pl.String)))
@@ -161,6 +171,13 @@ def grade(build: Build, layer: Layer) -> list[RuleResult]:
     present = set(warehouse.query("SELECT table_name FROM meta.source_table WHERE is_present")["table_name"])
     assessable = [rule for rule in rules_of(layer) if _assessable(rule, present)]
     counts = count_failures(warehouse.path, assessable)
+    with warehouse.session():
+        return _graded(warehouse, layer, counts, assessable)
+
+
+def _graded(
+    warehouse: Warehouse, layer: Layer, counts: dict[tuple[str, str, str], int], assessable: Sequence[Rule]
+) -> list[RuleResult]:
     checked = {batch: warehouse.count(batch) for batch in {rule.batch for rule in assessable}}
     received = int(warehouse.query("SELECT SUM(rows_in) AS n FROM meta.source_table")["n"][0])
     results = [
