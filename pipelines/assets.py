@@ -3,7 +3,6 @@
 Dependencies of SQL assets are parsed from their text. `intake.*` has no assets of its own: it is how `raw.*` is read.
 """
 
-
 import contextlib
 import datetime as dt
 import functools
@@ -69,7 +68,15 @@ def all_assets() -> list[dg.AssetsDefinition]:
     """Every asset of the job."""
     built_elsewhere = set(QUALITY)
     from_sql = [_sql_asset(query) for name, query in queries().items() if name not in built_elsewhere]
-    return [spec_tables, reference_tables, raw_tables, quality_tables, *from_sql, *map(_analysis_asset, ANALYSES), publication]
+    return [
+        spec_tables,
+        reference_tables,
+        raw_tables,
+        quality_tables,
+        *from_sql,
+        *map(_analysis_asset, ANALYSES),
+        publication,
+    ]
 
 
 def _names(schema: str) -> list[str]:
@@ -105,7 +112,9 @@ def spec_tables(context: dg.AssetExecutionContext, study_run: StudyRun) -> Itera
     """The study's settings as rows; the first step of a run, which begins its build file."""
     build = study_run.build(context.run.run_id)
     if not build.source.exists():
-        raise steps.InputError(f"source not found: {build.source}. Name it with --source or source.path in the study file.")
+        raise steps.InputError(
+            f"source not found: {build.source}. Name it with --source or source.path in the study file."
+        )
     build.warehouse.create()
     steps.load_spec(build)
     yield from _counted(_names("spec"), build)
@@ -192,11 +201,13 @@ def _analysis_asset(analysis: Analysis) -> dg.AssetsDefinition:
     return estimated
 
 
-_EVERYTHING = sorted({
-    *(key_of(name) for name in queries()),
-    *(dg.AssetKey(["estimate", analysis.name]) for analysis in ANALYSES),
-    *map(key_of, _names("reference")),
-})
+_EVERYTHING = sorted(
+    {
+        *(key_of(name) for name in queries()),
+        *(dg.AssetKey(["estimate", analysis.name]) for analysis in ANALYSES),
+        *map(key_of, _names("reference")),
+    }
+)
 
 
 @dg.multi_asset(

@@ -1,6 +1,5 @@
 """When a study runs by itself: on a schedule, and only if study, source or code changed since what is published."""
 
-
 import dagster as dg
 
 from pipelines.errors import USER_ERRORS
@@ -11,7 +10,12 @@ from pipelines.resources import StudyRun
 def study_schedule(job_name: str, *, cron_schedule: str) -> dg.ScheduleDefinition:
     """The schedule of the job. A tick with unchanged input is skipped and says so; one that cannot be read is run."""
 
-    @dg.schedule(job_name=job_name, cron_schedule=cron_schedule, name="study_schedule", description="Runs the study when its input changed.")
+    @dg.schedule(
+        job_name=job_name,
+        cron_schedule=cron_schedule,
+        name="study_schedule",
+        description="Runs the study when its input changed.",
+    )
     def scheduled() -> dg.RunRequest | dg.SkipReason:
         settings = StudyRun()
         try:

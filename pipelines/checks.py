@@ -3,7 +3,6 @@
 One check a rule and table. Results carry counts and the rule's sentence, never a record.
 """
 
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -81,7 +80,11 @@ def _check_result(spec: dg.AssetCheckSpec, results: Sequence[RuleResult]) -> dg.
         asset_key=spec.asset_key,
         passed=not failed,
         severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
-        description=shown[0].message if shown else "" if assessed else "not assessable: the source lacks a table that the rule needs",
+        description=shown[0].message
+        if shown
+        else ""
+        if assessed
+        else "not assessable: the source lacks a table that the rule needs",
         metadata={
             "rows_checked": max((result.rows_checked for result in results), default=0),
             "rows_failed": sum(result.rows_failed for result in results),

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from analysis.study.read import read_study
 from pipelines.errors import EXIT_CODES, USER_ERRORS, UsageError
 from pipelines.paths import DEFAULT_STUDY, Output
 
@@ -69,7 +70,7 @@ def check(
     study: Study,
     source: Source = None,
     out: Out = OUT,
-    regrade: Annotated[bool, typer.Option("--regrade", help="Grade the stored counts again; reads no source.")] = False,  # noqa: FBT002
+    regrade: Annotated[bool, typer.Option("--regrade", help="Grade the stored counts again; reads no source.")] = False,
 ) -> None:
     """Ingest and data-quality checks only, into OUT/check/; never publishes."""
     from pipelines.check_only import check_source, regrade_stored  # noqa: PLC0415  seconds to import
@@ -85,7 +86,9 @@ def check(
     blocking = results.filter(pl.col("is_blocking"))
     if blocking.height:
         first = blocking.row(0, named=True)
-        errors.print(f"coexposure: the data are blocked by {blocking.height} rules, the first {first['rule_id']} on {first['table_name']}")
+        errors.print(
+            f"coexposure: the data are blocked by {blocking.height} rules, the first {first['rule_id']} on {first['table_name']}"
+        )
         raise typer.Exit(EXIT_CODES["BlockedError"])
 
 
@@ -140,7 +143,9 @@ def query(statement: Annotated[str, typer.Argument(help="A SELECT.")], out: Out 
         frame = guarded_query(database, statement)
     except WarehouseError as error:
         raise UsageError(str(error)) from None
-    with pl.Config(tbl_rows=1000, tbl_cols=-1, tbl_width_chars=screen.width, fmt_str_lengths=80, tbl_hide_dataframe_shape=True):
+    with pl.Config(
+        tbl_rows=1000, tbl_cols=-1, tbl_width_chars=screen.width, fmt_str_lengths=80, tbl_hide_dataframe_shape=True
+    ):
         typer.echo(str(frame))
     typer.echo(f"{frame.height} rows")
 
@@ -192,7 +197,8 @@ def _exit_code() -> int:
 
 
 def _run_study(study: Path, source: Path | None, out: Path) -> None:
-    from pipelines.execute import execute_study  # noqa: PLC0415  seconds to import
+    read_study(study)  # what is wrong with the study file is said before the seconds that the rest needs to load
+    from pipelines.execute import execute_study  # noqa: PLC0415
 
     output = Output(out)
     failure = execute_study(study, source, output, run_id=str(uuid.uuid4()), screen=screen)
@@ -227,7 +233,9 @@ def _show_rules(results: pl.DataFrame) -> None:
             f"{row['rows_checked']:,}", row["sentence"],
         )  # fmt: skip
     counts = dict(results["status"].value_counts().rows())
-    screen.print(f"{counts.get('pass', 0)} rules pass, {counts.get('fail', 0)} fail, {counts.get('not_assessable', 0)} not assessable")
+    screen.print(
+        f"{counts.get('pass', 0)} rules pass, {counts.get('fail', 0)} fail, {counts.get('not_assessable', 0)} not assessable"
+    )
     if table.row_count:
         screen.print(table)
 

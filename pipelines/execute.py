@@ -16,7 +16,6 @@ from pipelines.paths import PROJECT, Output
 from pipelines.publish import purge
 from pipelines.resources import StudyRun
 
-
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -29,7 +28,13 @@ class RunFailure:
 
 
 def execute_study(
-    study: Path, source: Path | None, out: Output, *, run_id: str, screen: Console, instance: dg.DagsterInstance | None = None
+    study: Path,
+    source: Path | None,
+    out: Output,
+    *,
+    run_id: str,
+    screen: Console,
+    instance: dg.DagsterInstance | None = None,
 ) -> RunFailure | None:
     """Executes the job and shows its progress; returns what a user can mend, None after success.
 

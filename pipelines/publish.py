@@ -24,7 +24,17 @@ from pipelines.paths import Output
 from sql.catalog import ROOT, queries
 from sql.warehouse import Warehouse, quoted
 
-PACKAGES = ("coexposure", "duckdb", "polars", "numpy", "scipy", "lifelines", "great-expectations", "dagster", "matplotlib")
+PACKAGES = (
+    "coexposure",
+    "duckdb",
+    "polars",
+    "numpy",
+    "scipy",
+    "lifelines",
+    "great-expectations",
+    "dagster",
+    "matplotlib",
+)
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _STALE_AFTER_SECONDS = 24 * 3600
@@ -77,8 +87,12 @@ def publish(warehouse: Warehouse, *, report: Path, quarantine: Path, out: Output
 def write_quarantine(warehouse: Warehouse, folder: Path) -> None:
     """One Parquet file for each table of which rows were set aside."""
     folder.mkdir(parents=True)
-    for table in warehouse.query("SELECT DISTINCT table_name FROM quality.quarantine ORDER BY table_name")["table_name"]:
-        warehouse.read("quality.quarantine", where=f"table_name = {quoted(table)}").write_parquet(folder / f"{table}.parquet")
+    for table in warehouse.query("SELECT DISTINCT table_name FROM quality.quarantine ORDER BY table_name")[
+        "table_name"
+    ]:
+        warehouse.read("quality.quarantine", where=f"table_name = {quoted(table)}").write_parquet(
+            folder / f"{table}.parquet"
+        )
 
 
 def exchange(new: Path, published: Path) -> None:

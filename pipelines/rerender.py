@@ -27,9 +27,13 @@ def rerender(study: Path, out: Output) -> Path:
     build = Build(spec=spec, source=Path(), warehouse=Warehouse(out.database))
     run = build.warehouse.read("meta.run").row(0, named=True)
     if run["study_digest"] != spec.digest():
-        raise StudyError(f"{study.name} differs from the study that {out.database.name} was made by: run the study again")
+        raise StudyError(
+            f"{study.name} differs from the study that {out.database.name} was made by: run the study again"
+        )
     folder = out.build / "rerender.report"
     shutil.rmtree(folder, ignore_errors=True)
-    write_report(build, folder, run_id=run["run_id"], written=dt.datetime.now(tz=dt.UTC), fingerprint=run["fingerprint"])
+    write_report(
+        build, folder, run_id=run["run_id"], written=dt.datetime.now(tz=dt.UTC), fingerprint=run["fingerprint"]
+    )
     exchange(folder, out.report)
     return out.report

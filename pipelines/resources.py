@@ -1,6 +1,5 @@
 """The Dagster resource that every asset shares: the study, the source, the output and the build file of this run."""
 
-
 import os
 from pathlib import Path
 

@@ -182,7 +182,9 @@ def _graded(
     received = int(warehouse.query("SELECT SUM(rows_in) AS n FROM meta.source_table")["n"][0])
     results = [
         graded(
-            rule, rows_checked=received if rule.batch == "intake.duplicate" else checked[rule.batch], rows_failed=counts[rule.key]
+            rule,
+            rows_checked=received if rule.batch == "intake.duplicate" else checked[rule.batch],
+            rows_failed=counts[rule.key],
         )
         if rule.key in counts
         else not_assessable(rule)
@@ -207,15 +209,17 @@ def require_study_drug(build: Build) -> None:
         "SELECT COUNT(*) AS n FROM staged.prescription AS x INNER JOIN spec.drug AS d ON x.drug_id = d.drug_id AND d.role = 'study'"
     )
     if not drugs["n"][0]:
-        top = build.warehouse.query(
-            "SELECT COUNT(*) AS n FROM quality.unmapped WHERE table_name = 'prescription'"
-        )["n"][0]
+        top = build.warehouse.query("SELECT COUNT(*) AS n FROM quality.unmapped WHERE table_name = 'prescription'")[
+            "n"
+        ][0]
         raise NothingToStudyError(
             f"none of {build.warehouse.count('staged.prescription')} kept drug records is of a study drug ({top} drug names or "
             "codes mean nothing to the study). Compare drugs.study and the [[drug]] codes of the study file with the source."
         )
     if not build.warehouse.count("staged.observation_period"):
-        raise NothingToStudyError("nobody has observed time: every observation period was set aside or ends before it begins.")
+        raise NothingToStudyError(
+            "nobody has observed time: every observation period was set aside or ends before it begins."
+        )
 
 
 def _assessable(rule: Rule, present: set[str]) -> bool:
@@ -226,7 +230,7 @@ def _assessable(rule: Rule, present: set[str]) -> bool:
 def _file_rule(warehouse: Warehouse, table: str) -> RuleResult:
     rule = Rule(
         id="DQ001", table=table, batch=f"intake.{table}", severity="block", layer="raw", block_above=0, field="file",
-        sentence="a required table has no rows", sql="",
+        sentence="the table is required and has no rows", sql="",
     )  # fmt: skip
     return graded(rule, rows_checked=1, rows_failed=0 if warehouse.count(f"intake.{table}") else 1)
 
@@ -238,7 +242,9 @@ def _compare_with_quarantine(warehouse: Warehouse, results: Sequence[RuleResult]
         if result.rule.severity == "quarantine" and result.rule.id != "DQ002":
             key = (result.rule.id, result.rule.table)
             counted[key] = counted.get(key, 0) + result.rows_failed
-    kept = warehouse.query("SELECT rule_id, table_name, COUNT(*) AS n FROM quality.quarantine GROUP BY rule_id, table_name")
+    kept = warehouse.query(
+        "SELECT rule_id, table_name, COUNT(*) AS n FROM quality.quarantine GROUP BY rule_id, table_name"
+    )
     held = {(rule, table): n for rule, table, n in kept.rows()}
     differing = sorted(key for key, n in counted.items() if held.get(key, 0) != n)
     if differing:

@@ -19,7 +19,14 @@ from sqlglot import exp
 
 ROOT = Path(__file__).parent
 BUILT_SCHEMAS = ("quality", "staged", "exposure", "cohort", "summary")
-_FORBIDDEN_FUNCTIONS = {"HASH", "QUANTILE_CONT", "QUANTILE_DISC", "REGEXP_MATCHES", "REGEXP_EXTRACT", "REGEXP_FULL_MATCH"}
+_FORBIDDEN_FUNCTIONS = {
+    "HASH",
+    "QUANTILE_CONT",
+    "QUANTILE_DISC",
+    "REGEXP_MATCHES",
+    "REGEXP_EXTRACT",
+    "REGEXP_FULL_MATCH",
+}
 
 
 class CatalogError(ValueError):
@@ -79,7 +86,9 @@ class Query:
 @cache
 def queries() -> dict[str, Query]:
     """Every SELECT of the house by table name, each after the tables it reads."""
-    found = {query.name: query for schema in BUILT_SCHEMAS for query in map(_read, sorted((ROOT / schema).glob("*.sql")))}
+    found = {
+        query.name: query for schema in BUILT_SCHEMAS for query in map(_read, sorted((ROOT / schema).glob("*.sql")))
+    }
     order = TopologicalSorter({name: [r for r in query.reads if r in found] for name, query in found.items()})
     return {name: found[name] for name in order.static_order()}
 
@@ -131,7 +140,10 @@ def breaches(text: str) -> list[str]:
         name = function.sql_name() if not isinstance(function, exp.Anonymous) else str(function.this)
         if name.upper() in _FORBIDDEN_FUNCTIONS:
             found.append(f"function {name.upper()} differs between engines")
-    if any(isinstance(cast.to.this, exp.DataType.Type) and cast.to.this.name in ("INT128", "UINT128") for cast in tree.find_all(exp.Cast)):
+    if any(
+        isinstance(cast.to.this, exp.DataType.Type) and cast.to.this.name in ("INT128", "UINT128")
+        for cast in tree.find_all(exp.Cast)
+    ):
         found.append("HUGEINT")
     if "//" in re.sub(r"--[^\n]*|'[^']*'", "", text):
         found.append("integer division //")

@@ -196,7 +196,19 @@ class Warehouse:
             con.execute(f"COMMENT ON COLUMN {table.name}.{identifier(column.name)} IS {quoted(column.comment)}")
 
 
-SCHEMAS = ("raw", "intake", "reference", "spec", "quality", "staged", "exposure", "cohort", "summary", "estimate", "meta")
+SCHEMAS = (
+    "raw",
+    "intake",
+    "reference",
+    "spec",
+    "quality",
+    "staged",
+    "exposure",
+    "cohort",
+    "summary",
+    "estimate",
+    "meta",
+)
 
 
 def guarded_query(path: Path, text: str) -> pl.DataFrame:
@@ -258,5 +270,7 @@ def _first_line(error: duckdb.Error) -> str:
 def _without_values(error: duckdb.Error) -> str:
     """The first line of an error with everything quoted left out: it may be a person's data."""
     lines = str(error).splitlines()
-    shape = [line.strip() for line in lines[1:] if re.match(r"^\s*(Expected Number of Columns: \d|Invalid unicode)", line)]
+    shape = [
+        line.strip() for line in lines[1:] if re.match(r"^\s*(Expected Number of Columns: \d|Invalid unicode)", line)
+    ]
     return ". ".join([re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", lines[0]).rstrip(". "), *shape[:1]])

@@ -18,7 +18,10 @@ from analysis.study.read import StudyError, nearest
 from analysis.study.spec import Drug, Outcome, StudySpec
 
 INFECTION_LAG_DAYS = 7  # exposure in the week before an infection; definitions of exposure at a moment
-COMPOSITES = {"serious_infection": "serious_infection_component", "opportunistic_infection": "opportunistic_winthrop2015"}
+COMPOSITES = {
+    "serious_infection": "serious_infection_component",
+    "opportunistic_infection": "opportunistic_winthrop2015",
+}
 REFERENCE_CODES = {  # code system -> (column of codes, column that says how certain they are)
     "RxNorm": ("rxnorm_rxcui", "rxcui_certainty"),
     "OMOP": ("omop_concept_id", "omop_certainty"),
@@ -115,7 +118,11 @@ def _age_bands(spec: StudySpec) -> pl.DataFrame:
     starts = [*spec.population.age_band_starts, 200]
     return pl.DataFrame(
         [
-            {"age_band": f"{low:02d}-{high - 1:02d}" if high < 200 else f"{low:02d}+", "from_age": low, "below_age": high}
+            {
+                "age_band": f"{low:02d}-{high - 1:02d}" if high < 200 else f"{low:02d}+",
+                "from_age": low,
+                "below_age": high,
+            }
             for low, high in pairwise(starts)
         ]
     )
@@ -210,7 +217,9 @@ def _policies(spec: StudySpec, drugs: list[_ResolvedDrug]) -> pl.DataFrame:
     for rule in spec.exposure_rule:
         for name in rule.drug:
             if name not in ids:
-                raise StudyError(f"exposure_rule {rule.id!r}: unknown drug {name!r}{nearest(name, sorted(map(str, ids)))}")
+                raise StudyError(
+                    f"exposure_rule {rule.id!r}: unknown drug {name!r}{nearest(name, sorted(map(str, ids)))}"
+                )
         for drug in drugs:
             if drug.row["role"] == "concomitant":
                 continue
@@ -239,7 +248,9 @@ def _unique_meaning(rows: list[tuple[object, ...]], columns: tuple[str, str, str
     twice = frame.filter(frame.select(columns[1:]).is_duplicated())
     if twice.height:
         first = twice.sort(columns[1:]).row(0, named=True)
-        raise StudyError(f"{first[columns[1]]!r} {first[columns[2]]!r} would mean two drugs, one of them {first['drug_id']!r}")
+        raise StudyError(
+            f"{first[columns[1]]!r} {first[columns[2]]!r} would mean two drugs, one of them {first['drug_id']!r}"
+        )
     return frame
 
 
@@ -269,11 +280,15 @@ def _outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Da
                 "lag_days": _first(outcome.lag_days, lag),
             }
         )
-        components = [item for item in known.values() if item[COMPOSITES[base]] == "1"] if composite else [row] if row else []
+        components = (
+            [item for item in known.values() if item[COMPOSITES[base]] == "1"] if composite else [row] if row else []
+        )
         for component in components:
             name = str(component["outcome_id"])
             codes += [(outcome.id, name, *code) for code in _component_codes(component)]
-            terms += [(outcome.id, name, term) for term in _split(component["meddra_pt_names"]) if not term.startswith("any ")]
+            terms += [
+                (outcome.id, name, term) for term in _split(component["meddra_pt_names"]) if not term.startswith("any ")
+            ]
         codes += [(outcome.id, outcome.id, *code) for code in _own_codes(outcome)]
         terms += [(outcome.id, outcome.id, term.strip().lower()) for term in outcome.terms]
     return {
