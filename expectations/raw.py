@@ -122,7 +122,8 @@ def _event_rules(table: str, date: str) -> Iterator[Rule]:
                        "AND p.person_source_value IS NOT NULL)"),
                 field="person_id", block_above=ORPHAN_SHARE)  # fmt: skip
     yield _rule(missing, table, "quarantine", "no date on which it happened",
-                _where(f"{day} IS NULL AND CONCAT(',', COALESCE(r.uncast_columns, ''), ',') NOT LIKE '%,{field},%'"), field=field)  # fmt: skip
+                _where(f"{day} IS NULL AND CONCAT(',', COALESCE(r.uncast_columns, ''), ',') NOT LIKE '%,{field},%'"),
+                field=field)  # fmt: skip
     yield _rule("DQ009", table, "quarantine", "the date is after the last day of data",
                 f"SELECT r.source_file, r.row_number FROM {{batch}} AS r CROSS JOIN quality.data_cut AS k WHERE {day} > k.data_cut_date",
                 field=field)  # fmt: skip

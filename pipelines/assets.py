@@ -19,6 +19,7 @@ from analysis.report import REPORT_TABLES, ReportInput, write_bundle
 from pipelines import steps
 from pipelines.analyses import ANALYSES, Analysis, store
 from pipelines.errors import USER_ERRORS
+from pipelines.ingest.files import InputError
 from pipelines.ingest.tables import INPUT_TABLES
 from pipelines.publish import PACKAGES, fingerprint, publish, purge, source_files, write_quarantine
 from pipelines.resources import StudyRun
@@ -51,7 +52,7 @@ def told(body: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(body)
     def generating(*args: P.args, **kwargs: P.kwargs) -> Iterator[object]:
         with _plain_failures():
-            yield from body(*args, **kwargs)  # type: ignore[misc, attr-defined]
+            yield from body(*args, **kwargs)  # type: ignore[misc]
 
     return generating if inspect.isgeneratorfunction(body) else wrapped  # type: ignore[return-value]
 
@@ -112,9 +113,7 @@ def spec_tables(context: dg.AssetExecutionContext, study_run: StudyRun) -> Itera
     """The study's settings as rows; the first step of a run, which begins its build file."""
     build = study_run.build(context.run.run_id)
     if not build.source.exists():
-        raise steps.InputError(
-            f"source not found: {build.source}. Name it with --source or source.path in the study file."
-        )
+        raise InputError(f"source not found: {build.source}. Name it with --source or source.path in the study file.")
     build.warehouse.create()
     steps.load_spec(build)
     yield from _counted(_names("spec"), build)

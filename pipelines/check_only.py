@@ -50,7 +50,7 @@ def regrade_stored(study: Path, folder: Path) -> pl.DataFrame:
     warehouse = Warehouse(folder / "check.duckdb")
     if not warehouse.path.is_file():
         raise UsageError(f"nothing to grade again in {folder}: run `coexposure check` first")
-    rules = {rule.key: rule for layer in ("raw", "staged") for rule in steps.rules_of(layer)}  # type: ignore[arg-type]
+    rules = {rule.key: rule for layer in ("raw", "staged") for rule in steps.rules_of(layer)}
     rows = []
     for row in warehouse.read("quality.rule_result").iter_rows(named=True):
         rule = rules.get((row["rule_id"], row["table_name"], row["field"]))

@@ -26,7 +26,7 @@ def _has_survival_in_r() -> bool:
 
 
 NEEDS = {
-    "data": ("the third-party records beside the project (../shared/data)", lambda: (SHARED / "data").is_dir()),
+    "data": ("the third-party records beside the project (../shared/data)", (SHARED / "data").is_dir),
     "browser": ("Chromium", lambda: any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))),
     "r": ("R with survival and epitools", _has_survival_in_r),
     "spark": (

@@ -36,8 +36,8 @@ def discontinuation(endings: pl.DataFrame, *, confidence: float) -> list[Estimat
             }  # fmt: skip
             rate = incidence_rate_per_100py(count, days, person_count=persons, confidence=confidence)
             share = proportion(count, persons, confidence=confidence)
-            estimates.append(Estimate(Question(estimand="incidence_rate_per_100py", **asked), rate))  # type: ignore[arg-type]
-            estimates.append(Estimate(Question(estimand="proportion", **asked), share))  # type: ignore[arg-type]
+            estimates.append(Estimate(Question(estimand="incidence_rate_per_100py", **asked), rate))
+            estimates.append(Estimate(Question(estimand="proportion", **asked), share))
     return estimates
 
 

@@ -15,7 +15,7 @@ from itertools import pairwise
 import polars as pl
 
 from analysis.study.read import StudyError, nearest
-from analysis.study.spec import Drug, Outcome, StudySpec
+from analysis.study.spec import Drug, Outcome, Policy, StudySpec
 
 INFECTION_LAG_DAYS = 7  # exposure in the week before an infection; definitions of exposure at a moment
 COMPOSITES = {
@@ -184,6 +184,7 @@ def _resolve_drug(
     brands = [brand.split(" and other ")[0] for brand in (reference.get("brands") or "").split(";")]
     names = {text.strip().lower() for text in (name, *brands, *settings.names) if text.strip()}
     patterns = {text.strip().lower() for text in settings.name_patterns}
+    own_codes = [(system, code.strip().upper()) for system, codes in settings.codes.items() for code in codes]
     return _ResolvedDrug(
         row={
             "drug_id": drug_id, "drug_name": name, "role": role,
@@ -196,7 +197,7 @@ def _resolve_drug(
             "interval_days": number(settings.interval_days, "interval_days"),
         },
         gap_days=gap, tail_days=tail,
-        codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *((s, c.strip()) for s, cs in settings.codes.items() for c in cs)})),
+        codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *own_codes})),
         names=(*((text, False) for text in sorted(names)), *((text, True) for text in sorted(patterns))),
     )  # fmt: skip
 
@@ -223,7 +224,7 @@ def _policies(spec: StudySpec, drugs: list[_ResolvedDrug]) -> pl.DataFrame:
         for drug in drugs:
             if drug.row["role"] == "concomitant":
                 continue
-            single = rule.drug.get(str(drug.row["drug_id"]))
+            single = rule.drug.get(str(drug.row["drug_id"]), Policy())
             background = drug.row["role"] == "background"
             gap = rule.background_gap_days if background else rule.gap_days
             tail = None if background else rule.tail_days
@@ -231,8 +232,8 @@ def _policies(spec: StudySpec, drugs: list[_ResolvedDrug]) -> pl.DataFrame:
                 {
                     "exposure_rule": rule.id,
                     "drug_id": drug.row["drug_id"],
-                    "gap_days": _first(single and single.gap_days, gap, drug.gap_days),
-                    "tail_days": _first(single and single.tail_days, tail, drug.tail_days),
+                    "gap_days": _first(single.gap_days, gap, drug.gap_days),
+                    "tail_days": _first(single.tail_days, tail, drug.tail_days),
                 }
             )
     return pl.DataFrame(rows)

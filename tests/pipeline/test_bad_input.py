@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from analysis.study.read import StudyError
@@ -108,8 +109,6 @@ def test_a_study_file_that_cannot_be_used_is_said_with_what_to_do(
 
 
 def test_an_adverse_event_table_without_rows_is_zero_events_with_upper_limits(tmp_path: Path) -> None:
-    import polars as pl
-
     header = TABLES["adverse_event"].strip().split("\n")[0] + "\n"
     source = write_records(tmp_path / "source", adverse_event=header)
     assert run_study(source, tmp_path / "out") is None
