@@ -56,7 +56,7 @@ def persistence(view: View) -> list[Row]:
             if found:
                 rows.append(
                     {
-                        "group": wording.POPULATIONS[population], "day": day, "at_risk": found["person_count"],
+                        "group": wording.POPULATIONS[population], "day": f"day {day} ({day / wording.DAYS_PER_MONTH:.0f} months)", "at_risk": found["person_count"],
                         "ended": found["event_count"], "share": found, "is_withheld": found["status"] == "suppressed",
                     }
                 )  # fmt: skip
@@ -66,7 +66,11 @@ def persistence(view: View) -> list[Row]:
 def discontinuation(view: View) -> list[Row]:
     """How first combinations ended: in all, by reason and by component, with shares and rates."""
     rows: list[Row] = []
-    heads = {"": "How they ended", "by=ending": "How they ended", "by=reason": "Stops by recorded reason", "by=component": "Stops by component"}
+    unknown, stops = stops_for(view, reason="unknown"), all_stops(view)
+    missing = ""
+    if unknown and stops and unknown["event_count"] and stops["event_count"]:
+        missing = f" (not recorded for {wording.count(unknown['event_count'])} of {wording.count(stops['event_count'])} stops)"
+    heads = {"": "How they ended", "by=ending": "How they ended", "by=reason": f"Stops by recorded reason{missing}", "by=component": "Stops by component"}
     names = wording.REASONS | wording.COMPONENTS | {"": "stopped, any reason"}
     for stratum, group in heads.items():
         asked = {"analysis": "discontinuation", "regimen_id": "all", "stratum": stratum}
@@ -130,7 +134,7 @@ TABLES = (
     ),
     Table(
         "persistence", "exposure", "Share still on the combination",
-        (Column("day", "Day", "count"), Column("at_risk", "At risk", "count"), Column("ended", "Ended so far", "count"),
+        (Column("day", "Day"), Column("at_risk", "At risk", "count"), Column("ended", "Ended so far", "count"),
          Column("share", "Share, % (limits)", "percent")),
         persistence,
         "Kaplan-Meier, follow-up as treated; ongoing combinations are censored.",

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from matplotlib.transforms import blended_transform_factory
 
 from analysis.report import endings, outcomes, people, wording
 from analysis.report.view import Row, View, as_int
@@ -27,6 +28,7 @@ STYLE = {
     "text.parse_math": False,
 }  # fmt: skip
 WIDTH = 8.6  # inches
+LOG_MARKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 FONTS = "'DejaVu Sans', Verdana, 'Segoe UI', sans-serif"
 
 
@@ -70,18 +72,18 @@ def attrition(view: View) -> tuple[str, str] | None:
     if not rows:
         return None
     with mpl.rc_context(STYLE):
-        canvas, (axis,) = _canvas(0.62 * len(rows) + 0.2)
+        canvas, (axis,) = _canvas(0.46 * len(rows) + 0.2)
         axis.set(xlim=(0, 10), ylim=(-len(rows) + 0.45, 0.55))
         axis.axis("off")
         for number, row in enumerate(rows):
-            box = {"boxstyle": "square,pad=0.45", "facecolor": PALE if number in (0, len(rows) - 1) else "white", "edgecolor": MUTED, "linewidth": 0.8}
+            box = {"boxstyle": "square,pad=0.35", "facecolor": PALE if number in (0, len(rows) - 1) else "white", "edgecolor": MUTED, "linewidth": 0.8}
             left = wording.WITHHELD if row["left"] is None else wording.count(row["left"])
             axis.text(0.15, -number, left.rjust(9), ha="left", va="center", weight="bold")
             axis.text(1.45, -number, str(row["step"]), ha="left", va="center", bbox=box)
             if row["excluded"]:
-                axis.text(9.85, -number, f"{wording.count(row['excluded'])} left out", ha="right", va="center", color=MUTED)
+                axis.text(7.0, -number, f"{wording.count(row['excluded'])} left out", ha="left", va="center", color=MUTED)
             if number:
-                axis.annotate("", xy=(1.75, -number + 0.33), xytext=(1.75, -number + 0.67), arrowprops={"arrowstyle": "->", "color": MUTED})
+                axis.annotate("", xy=(1.75, -number + 0.28), xytext=(1.75, -number + 0.72), arrowprops={"arrowstyle": "->", "color": MUTED})
     return _svg(canvas, "attrition", f"Flow from {_said(rows[0]['left'])} persons received to {_said(rows[-1]['left'])}: the numbers are those of the table.")
 
 
@@ -123,10 +125,10 @@ def persistence(view: View) -> tuple[str, str] | None:
     if not curves:
         return None
     last = max(as_int(row["time_days"]) for rows in curves.values() for row in rows)
-    per, unit = (30.4375, "months") if last > 120 else (1.0, "days")
+    per, unit = (wording.DAYS_PER_MONTH, "months") if last > 120 else (1.0, "days")
     marks = _marks(last / per)
     with mpl.rc_context(STYLE):
-        canvas, (axis, below) = _canvas(4.6, rows=2, ratios=(1, 0.09 + 0.09 * len(curves)))
+        canvas, (axis, below) = _canvas(4.6, rows=2, ratios=(1, 0.07 + 0.07 * len(curves)))
         for (name, rows), colour, dash in zip(curves.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
             times = [as_int(row["time_days"]) / per for row in rows]
             axis.step(times, [row["value"] for row in rows], where="post", color=colour, linestyle=dash, linewidth=1.6, label=wording.POPULATIONS[name])
@@ -139,8 +141,8 @@ def persistence(view: View) -> tuple[str, str] | None:
         axis.grid(axis="y", color=LINE, linewidth=0.5)
         axis.legend(frameon=False, loc="upper right", fontsize=9)
         below.axis("off")
-        below.set(xlim=(0, last / per * 1.01), ylim=(-len(curves) + 0.4, 0.9))
-        below.text(0, 0.8, "at risk", size=9, color=MUTED, va="bottom")
+        below.set(xlim=(0, last / per * 1.01), ylim=(-len(curves) + 0.4, 1.3))
+        below.text(0, 0.55, "persons at risk", size=9, color=MUTED, va="bottom", ha="left")
         for number, ((_, rows), colour) in enumerate(zip(curves.items(), (BLUE, ORANGE), strict=False)):
             for mark in marks:
                 below.text(mark, -number, at_risk(rows, mark * per), ha="center", va="center", size=9, color=colour)
@@ -194,18 +196,20 @@ def _forest(rows: list[Row], labels: list[str], *, key: str, name: str, axis_lab
         if log:
             axis.set_xscale("log")
             axis.axvline(1, color=MUTED, linewidth=0.8)
+            axis.set_xticks([mark for mark in LOG_MARKS if edge[0] <= mark <= edge[1]])
+            axis.minorticks_off()
         axis.set_xlim(edge)
         for place, row in zip(places, rows, strict=True):
-            _whisker(axis, place, row[key], edge, colour=BLUE, marker="o")  # type: ignore[arg-type]
+            _whisker(axis, place, row[key], edge, colour=BLUE, marker="o", log=log)  # type: ignore[arg-type]
             if literature := row.get("literature_row"):
-                _whisker(axis, place - 0.32, literature, edge, colour=ORANGE, marker="D")  # type: ignore[arg-type]
+                _whisker(axis, place - 0.32, literature, edge, colour=ORANGE, marker="D", log=log)  # type: ignore[arg-type]
         for place, head in heads:
-            axis.text(0, place, head, weight="bold", size=9, va="center", ha="left", transform=axis.get_yaxis_transform())
+            where = blended_transform_factory(canvas.transFigure, axis.transData)
+            axis.text(0.005, place, head, weight="bold", size=9, va="center", ha="left", transform=where).set_in_layout(False)
         axis.set_yticks(places, labels, size=9)
         axis.set_ylim(y + 0.4, 0.7)
         axis.tick_params(axis="y", length=0)
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        axis.xaxis.set_minor_formatter(lambda value, _: "")
         axis.grid(axis="x", color=LINE, linewidth=0.5)
         axis.set_axisbelow(True)
         axis.set_xlabel(axis_label)
@@ -222,12 +226,14 @@ def _edge(found: list[Row], *, log: bool) -> tuple[float, float]:
     return 0.0, min(max(ends), max(4 * top, sorted(ends)[len(ends) // 2] * 2, 0.1)) * 1.06
 
 
-def _whisker(axis: Axes, place: float, row: Row, edge: tuple[float, float], *, colour: str, marker: str) -> None:
+def _whisker(axis: Axes, place: float, row: Row, edge: tuple[float, float], *, colour: str, marker: str, log: bool = False) -> None:
     low = edge[0] if row["lower"] is None else max(float(row["lower"]), edge[0])  # type: ignore[arg-type]
     high = edge[1] if row["upper"] is None else min(float(row["upper"]), edge[1])  # type: ignore[arg-type]
     axis.plot([low, high], [place, place], color=colour, linewidth=1.4, solid_capstyle="butt")
     if row["upper"] is None or float(row["upper"]) > edge[1]:  # type: ignore[arg-type]
         axis.plot([edge[1]], [place], marker=">", color=colour, markersize=5, clip_on=False)
+    if log and (row["lower"] is None or float(row["lower"]) < edge[0]):  # type: ignore[arg-type]
+        axis.plot([edge[0]], [place], marker="<", color=colour, markersize=5, clip_on=False)
     value = row["value"]
     if value is not None and edge[0] <= float(value) <= edge[1]:  # type: ignore[arg-type]
         axis.plot([float(value)], [place], marker=marker, color=colour, markersize=5.5, clip_on=False)  # type: ignore[arg-type]
@@ -244,17 +250,23 @@ def ladder(view: View) -> tuple[str, str] | None:
                 rows.append(
                     {
                         "group": f"{view.outcomes[contrast.outcome]}: {wording.LADDERS[contrast.ladder]}, against {compared}",
-                        "name": f"{wording.level_name(contrast.ladder, level)} ({wording.method_name(found['method'])})",
+                        "name": f"{wording.level_name(contrast.ladder, level)}{_unusual(found)}",
                         "ratio": found, "literature_row": outcomes.benchmark(view, contrast, level),
                     }
                 )  # fmt: skip
     if not rows:
         return None
-    overlay = "; diamonds: literature, indirect" if any(row["literature_row"] for row in rows) else ""
+    overlay = "; diamonds: literature" if any(row["literature_row"] for row in rows) else ""
     return _forest(
-        rows, [str(row["name"]) for row in rows], key="ratio", name="ladder", axis_label=f"odds ratio, log axis (circles: this study{overlay})",
+        rows, [str(row["name"]) for row in rows], key="ratio", name="ladder", axis_label=f"odds ratio, log axis (circles: this study, Mantel-Haenszel unless said{overlay})",
         description=f"Odds ratios with limits by level of exposure on a logarithmic axis{overlay}. The numbers are those of the table.", log=True,
     )  # fmt: skip
+
+
+def _unusual(found: Row) -> str:
+    """The method in brackets where it is not the usual one."""
+    name = str(found["method"]).removeprefix("pooled_periods_")
+    return "" if name == "mantel_haenszel" else f" ({wording.method_name(name)})"
 
 
 FIGURES = (

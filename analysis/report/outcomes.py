@@ -40,7 +40,7 @@ def incidence_by_level(view: View) -> list[Row]:
 def _rate_row(found: Row, group: str, name: str) -> Row:
     return {
         "group": group, "name": name, "persons": found["person_count"], "time": found["person_days"],
-        "events": found["event_count"], "rate": found, "is_withheld": found["status"] == "suppressed",
+        "events": found["event_count"], "rate": found, "is_withheld": True,
     }  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def level_estimates(view: View, contrast: Contrast, level: str, *, rule: str | N
 def spearhead(found: dict[str, Row]) -> Row | None:
     """The estimate that stands for a level: stratified before crude, the first that has a value or a limit."""
     known = [found[method] for method in SPEARHEAD if method in found]
-    return next((row for row in known if row["value"] is not None or row["status"] == "limit_only"), next(iter(known), None))
+    return next((row for row in known if row["value"] is not None or row["status"] == "limit_only"), known[-1] if known else None)
 
 
 def benchmark(view: View, contrast: Contrast, level: str) -> Row | None:
@@ -219,7 +219,7 @@ def sensitivity(view: View) -> list[Row]:
 
 def _key(group: str, rule: str, found: Row | None, style: str) -> Row:
     return {
-        "group": group, "rule": rule, style: found, "is_asked": found is not None,
+        "group": group, "rule": rule, "value": found, "style": style, "is_asked": found is not None,
         "method": found and wording.method_name(found["method"]), "persons": found and found["person_count"],
         "events": found and found["event_count"], "is_withheld": found is not None and found["status"] == "suppressed",
     }  # fmt: skip
@@ -253,9 +253,11 @@ TABLES = (
     Table(
         "odds_ratio_ladder", "outcomes", "Odds ratios by level of exposure",
         (Column("name", "Level"), Column("cases", "Cases at both levels", "count"), Column("woolf", "Crude (Woolf)", "ratio"),
-         Column("mantel_haenszel", "Stratified (Mantel-Haenszel)", "ratio"), Column("exact_conditional", "Crude, exact", "ratio"),
-         Column("exact_conditional_stratified", "Stratified, exact", "ratio"), Column("literature", "Literature"),
-         Column("source", "Source; directness; review")),
+         Column("mantel_haenszel", "Stratified (Mantel-Haenszel)", "ratio"), 
+         Column("exact_conditional", "Crude, exact", "ratio", is_optional=True),
+         Column("exact_conditional_stratified", "Stratified, exact", "ratio", is_optional=True),
+         Column("literature", "Literature (limits)", "literature", is_optional=True),
+         Column("source", "Source; directness; review", "sentence", is_optional=True)),
         ladder,
         "From pooled periods; exposure is the lagged state on the first day of a period. Strata: age band, sex and calendar year. Exact "
         "values are made where a cell is small. The literature is of other people, drugs and definitions: it is no reference value.",
@@ -274,8 +276,7 @@ TABLES = (
     Table(
         "sensitivity", "sensitivity", "Key numbers under each exposure rule",
         (Column("rule", "Exposure rule"), Column("method", "Method"), Column("persons", "Persons", "count"),
-         Column("events", "Events", "count"), Column("months", "Months", "months"), Column("percent", "%", "percent"),
-         Column("rate", "Per 100 person-years", "rate"), Column("ratio", "Ratio", "ratio")),
+         Column("events", "Events", "count"), Column("value", "Value (limits)", "estimate")),
         sensitivity,
         "The rules differ in one setting each, as their label says; numbers that hold under all of them do not hang on that setting.",
         "No key number was estimated.",

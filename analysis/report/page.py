@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from analysis.report import outcomes, text, wording
 from analysis.report.figures import Figure
-from analysis.report.table import ShownTable
+from analysis.report.table import WORDS, ShownTable
 from analysis.report.view import View
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -56,6 +56,7 @@ def render_page(
     )
     drawn = {name: ShownFigure(figure.title, said, Markup(svg)) for name, (figure, svg, said) in figures.items()}  # noqa: S704 (own drawing, escaped there)
     return environment.get_template("index.html").render(
+        words=WORDS,
         style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 (own file)
         spec=view.spec,
         title=view.spec.report.title or view.spec.study.title,

@@ -196,7 +196,7 @@ def sql_digests(view: View) -> list[Row]:
     return [{"name": row["table_name"], "sha256": row["sha256"]} for row in sorted(view.rows("meta.sql_digest"), key=lambda row: str(row["table_name"]))]
 
 
-RULE = (Column("rule", "Rule"), Column("name", "Table"), Column("field", "Column"), Column("sentence", "What the rule says"),
+RULE = (Column("rule", "Rule", "id"), Column("name", "Table"), Column("field", "Column"), Column("sentence", "What the rule says", "sentence"),
         Column("severity", "A failure"))  # fmt: skip
 HASH = Column("sha256", "SHA-256", "digest")
 
@@ -228,7 +228,7 @@ TABLES = (
     ),
     Table(
         "unanswered", "unanswered", "Estimates without a value",
-        (Column("what", "Question"), Column("status", "Status"), Column("reason", "Reason"), Column("number", "Estimates", "count"),
+        (Column("what", "Question", "sentence"), Column("status", "Status"), Column("reason", "Reason", "sentence"), Column("number", "Estimates", "count"),
          Column("levels", "Levels, days"), Column("regimens", "Regimens"), Column("rules", "Exposure rules")), unanswered,
         "Over all exposure rules, regimens and methods; every single one is a row of estimates.csv.", "Every question has an answer.", is_long=True,
     ),

@@ -16,17 +16,25 @@ from analysis.report import wording
 from analysis.report.view import Row, View
 from analysis.report.wording import Cell, Style
 
-Kind = Literal["text", "count", "person_years", "share", "difference", "digest", "percent", "rate", "ratio", "months"]
+Kind = Literal[
+    "text", "id", "sentence", "literature", "count", "person_years", "share", "difference", "digest", "estimate", "percent", "rate", "ratio", "months"
+]  # fmt: skip
+WORDS = ("text", "id", "sentence", "literature", "digest")
+ESTIMATE_KINDS = ("estimate", *get_args(Style))
 ESTIMATE_PARTS = ("value", "lower", "upper", "status", "reason")
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `key` of the row, heading, and kind; the last four kinds hold a whole estimate."""
+    """One column: `key` of the row, heading, and kind; `estimate` and the kinds after it hold a whole estimate.
+
+    `estimate`: its style is the row's `style`. `is_optional`: left out where no row has it.
+    """
 
     key: str
     label: str
     kind: Kind = "text"
+    is_optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class ShownTable:
     """A table with its rows as cells: each body entry is a heading (text) or a row of cells."""
 
     table: Table
+    columns: tuple[Column, ...]
     body: tuple[tuple[str, bool, tuple[Cell, ...]], ...]
     data: pl.DataFrame
 
@@ -55,21 +64,22 @@ class ShownTable:
 def show(table: Table, view: View) -> ShownTable:
     """The table's rows, as cells and as data."""
     rows = table.rows(view)
+    columns = tuple(column for column in table.columns if not column.is_optional or any(row.get(column.key) for row in rows))
     body: list[tuple[str, bool, tuple[Cell, ...]]] = []
     group = ""
     for row in rows:
         if row.get("group") and row["group"] != group:
             group = str(row["group"])
-            body.append((group, False, ()))
-        cells = tuple(_cell(row.get(column.key), column.kind, row) for column in table.columns)
+            body.append((group[:1].upper() + group[1:], False, ()))
+        cells = tuple(_cell(row.get(column.key), column.kind, row) for column in columns)
         body.append(("", bool(row.get("is_total")), cells))
-    return ShownTable(table, tuple(body), _data(table, rows))
+    return ShownTable(table, columns, tuple(body), _data(table, rows))
 
 
 def _cell(value: object, kind: Kind, row: Row) -> Cell:
-    if kind in get_args(Style):
-        return wording.estimate_cell(value, kind)  # type: ignore[arg-type]
-    if kind == "text" or kind == "digest":
+    if kind in ESTIMATE_KINDS:
+        return wording.estimate_cell(value, row["style"] if kind == "estimate" else kind)  # type: ignore[arg-type]
+    if kind in WORDS:
         return Cell(wording.NONE if value is None else str(value))
     if value is None:
         absent = row.get("is_withheld") or row.get("status") == "suppressed"
@@ -80,7 +90,7 @@ def _cell(value: object, kind: Kind, row: Row) -> Cell:
         return Cell(wording.years(value), is_number=True)
     if kind == "share":
         return Cell(f"{100 * float(value):.1f}", is_number=True)  # type: ignore[arg-type]
-    return Cell(f"{float(value):.2f}", is_number=True)  # type: ignore[arg-type]
+    return Cell(wording.signed(float(value)), is_number=True)  # type: ignore[arg-type]
 
 
 def _data(table: Table, rows: list[Row]) -> pl.DataFrame:
@@ -90,7 +100,7 @@ def _data(table: Table, rows: list[Row]) -> pl.DataFrame:
         columns["group"] = [row.get("group") for row in rows]
     for column in table.columns:
         values = [row.get(column.key) for row in rows]
-        if column.kind in get_args(Style):
+        if column.kind in ESTIMATE_KINDS:
             for part in ESTIMATE_PARTS:
                 name = column.key if part == "value" else f"{column.key}_{part}"
                 columns[name] = [value.get(part) if isinstance(value, dict) else None for value in values]

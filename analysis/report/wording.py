@@ -15,6 +15,7 @@ DASH = "\N{EN DASH}"
 NONE = "\N{EN DASH}"
 WITHHELD = "withheld"
 DAYS_PER_YEAR = 365.25  # definitions.md 1
+DAYS_PER_MONTH = 30.4375
 
 Style = Literal["percent", "rate", "ratio", "months"]
 EstimateRow = Mapping[str, object]
@@ -101,12 +102,15 @@ def grouped(value: float, decimals: int) -> str:
     return f"{value:,.{decimals}f}".replace(",", THIN)
 
 
-def number(value: float, style: Style) -> str:
-    """One value in the digits of its kind: shares in percent, rates with two decimals, ratios with about three digits."""
+def number(value: float, style: Style, *, beside: float | None = None) -> str:
+    """One value in the digits of its kind: shares in percent, rates with two decimals, ratios with about three digits.
+
+    beside: the estimate to which a limit belongs; a limit of a rate has as many decimals as its rate.
+    """
     if style == "percent":
         return grouped(100 * value, 1)
     if style == "rate":
-        return grouped(value, 2 if abs(value) < 1000 else 0)
+        return grouped(value, 2 if abs(value if beside is None else beside) < 100 else 0)
     if style == "months":
         return grouped(value, 1 if abs(value) >= 1 else 2)
     if value and abs(value) < 0.1:
@@ -117,6 +121,11 @@ def number(value: float, style: Style) -> str:
 def unit(style: Style) -> str:
     """What follows a number of this kind in a sentence."""
     return {"percent": f"{THIN}%", "rate": " per 100 person-years", "ratio": "", "months": " months"}[style]
+
+
+def signed(value: float) -> str:
+    """A difference with two decimals and a minus sign; what rounds to zero has no sign."""
+    return f"{value:.2f}".replace("-", "" if abs(value) < 0.005 else "\N{MINUS SIGN}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +143,19 @@ def limits(row: EstimateRow, style: Style) -> str:
     lower, upper = row["lower"], row["upper"]
     if lower is None and upper is None:
         return ""
-    ends = ["not reached" if end is None else number(float(end), style) for end in (lower, upper)]  # type: ignore[arg-type]
+    value = None if row["value"] is None else float(row["value"])  # type: ignore[arg-type]
+    ends = ["not reached" if end is None else number(float(end), style, beside=value) for end in (lower, upper)]  # type: ignore[arg-type]
+    if value is None:
+        return f"(above {ends[0]})" if upper is None else f"(below {ends[1]})" if lower is None else f"({ends[0]}{DASH}{ends[1]})"
     return f"({ends[0]}{DASH}{ends[1]})"
 
 
 def zero_sentence(row: EstimateRow, style: Style) -> str:
     """What a zero does not exclude, such as `no events in 31 persons; up to 11.2 % not excluded`."""
     persons = row.get("person_count")
-    of = f" in {count(persons)} persons" if persons is not None else ""
+    of = "" if persons is None else f" in {count(persons)} {'person' if persons == 1 else 'persons'}"
+    if style == "rate" and row.get("person_days") is not None:
+        of += f" and {years(row['person_days'])} person-years"
     upper = row["upper"]
     beyond = "no upper limit" if upper is None else f"up to {number(float(upper), style)}{unit(style)} not excluded"  # type: ignore[arg-type]
     what = "no events among the exposed" if style == "ratio" else f"no events{of}"
@@ -163,9 +177,19 @@ def estimate_cell(row: EstimateRow | None, style: Style) -> Cell:
     text, note = number(float(row["value"]), style), reason  # type: ignore[arg-type]
     if is_zero(row):
         note = "; ".join(part for part in (zero_sentence(row, style), reason) if part)
+    if style == "months" and not note:
+        note = days_note(row)
     if status != "ok":
         note = f"{named(STATUS_WORDS, status)}: {reason}"
     return Cell(text, limits(row, style), note, is_number=True)
+
+
+def days_note(row: EstimateRow) -> str:
+    """A duration below three months in days, which months with a decimal hide."""
+    value = row["value"]
+    if value is None or float(value) >= 3:  # type: ignore[arg-type]
+        return ""
+    return f"that is {count(round(float(value) * DAYS_PER_MONTH))} days"  # type: ignore[arg-type]
 
 
 def in_words(row: EstimateRow | None, style: Style) -> str:
@@ -180,4 +204,5 @@ def in_words(row: EstimateRow | None, style: Style) -> str:
     level = row.get("confidence_level")
     name = f"{float(level) * 100:g}{THIN}% limits " if level is not None else "limits "  # type: ignore[arg-type]
     ends = f" ({name}{cell.limits.strip('()')})" if cell.limits else ""
-    return f"{cell.text}{unit(style)}{ends}"
+    in_days = f", {days_note(row)}" if style == "months" and days_note(row) else ""
+    return f"{cell.text}{unit(style)}{in_days}{ends}"
