@@ -7,11 +7,14 @@ from pipelines.publish import fingerprint, published_fingerprint, source_files
 from pipelines.resources import StudyRun
 
 
-def study_schedule(job_name: str, *, cron_schedule: str) -> dg.ScheduleDefinition:
+def study_schedule(
+    job_name: str, *, cron_schedule: str, default_status: dg.DefaultScheduleStatus
+) -> dg.ScheduleDefinition:
     """The schedule of the job. A tick with unchanged input is skipped and says so; one that cannot be read is run."""
 
     @dg.schedule(
         job_name=job_name,
+        default_status=default_status,
         cron_schedule=cron_schedule,
         name="study_schedule",
         description="Runs the study when its input changed.",

@@ -13,8 +13,10 @@ JOB = "study"
 DAILY = "0 5 * * *"
 
 
-def build_defs(*, cron_schedule: str = DAILY) -> dg.Definitions:
-    """Every asset and check, the job that runs them all, and its schedule."""
+def build_defs(
+    *, cron_schedule: str = DAILY, schedule_status: dg.DefaultScheduleStatus = dg.DefaultScheduleStatus.STOPPED
+) -> dg.Definitions:
+    """Every asset and check, the job that runs them all, and its schedule, which somebody has to turn on."""
     job = dg.define_asset_job(
         JOB,
         selection=dg.AssetSelection.all(),
@@ -25,7 +27,7 @@ def build_defs(*, cron_schedule: str = DAILY) -> dg.Definitions:
         assets=all_assets(),
         asset_checks=all_checks(),
         jobs=[job],
-        schedules=[study_schedule(JOB, cron_schedule=cron_schedule)],
+        schedules=[study_schedule(JOB, cron_schedule=cron_schedule, default_status=schedule_status)],
         resources={"study_run": StudyRun()},
         executor=dg.in_process_executor,
     )

@@ -180,7 +180,6 @@ class Analysis(_Section):
     small_cell: Annotated[int, Field(ge=0)] = Field(5, description="Below this many in a cell exact methods are used.")
     persistence_days: tuple[int, ...] = Field((182, 365, 730, 1095), description="Days at which persistence is read.")
     stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
-    horizon_days: Annotated[int, Field(ge=1)] = 365
 
 
 class Disclosure(_Section):
