@@ -1,19 +1,21 @@
 """Disclosure control of a report's frames: what may be seen under a profile.
 
-Owns which counts are small, what would reveal them and what is withheld with them. Runs on the frames before anything is shown, so that
-page, tables, figures, estimates and manifest can only tell what is left. How sums are protected is in `suppression.py`.
+Owns which counts are small, what would reveal them and what is withheld with them. Runs on the frames before anything
+is shown, so that page, tables, figures, estimates and manifest can only tell what is left. How sums are protected is
+in `suppression.py`.
 
 Profile `internal` changes nothing. Profile `public`, for every count of persons or events from 1 to minimum_count - 1:
-* estimates: the row becomes `suppressed` with a reason; value, limits, standard error, p-value and person-days go with the count. Zeros
-  stay, with their limits, unless the persons behind them are few.
-* incidence: levels of a ladder and regimens sum to all; discontinuation: reasons and components sum to stops, and stops, deaths and
-  ongoing to persons; exposure: days of regimens sum to all; baseline: levels sum to groups and groups to all. These sums are protected.
-* persistence: survival and curve keep only times between which endings and censorings are none or not few; a second population that
-  differs from the first by few persons is left out.
+* estimates: the row becomes `suppressed` with a reason; value, limits, standard error, p-value and person-days go with
+  the count. Zeros stay, with their limits, unless the persons behind them are few.
+* incidence: levels of a ladder and regimens sum to all; discontinuation: reasons and components sum to stops, and
+  stops, deaths and ongoing to persons; exposure: days of regimens sum to all; baseline: levels sum to groups and
+  groups to all. These sums are protected.
+* persistence: survival and curve keep only times between which endings and censorings are none or not few; a second
+  population that differs from the first by few persons is left out.
 * odds and hazard ratios go where a level they compare was withheld or has a small cell.
 * attrition keeps only steps that differ by none or not few; row accounts and rules likewise.
-Limits: each exposure rule and population is looked at by itself; a reader who compares rules, or knows single persons, may narrow a count
-down. Sums that a person's several pairs make only roughly are not looked at.
+Limits: each exposure rule and population is looked at by itself; a reader who compares rules, or knows single persons,
+may narrow a count down. Sums that a person's several pairs make only roughly are not looked at.
 """
 
 from __future__ import annotations
@@ -37,8 +39,9 @@ RATIOS = {"infection_odds_ratio": "all_time", "time_varying_hazard": "from_first
 def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_count: int) -> dict[str, pl.DataFrame]:
     """The frames of a report as the profile lets them be seen.
 
-    frames: by table name, as `analysis.report.REPORT_TABLES` lists them; frames of other names pass unchanged. Same rows, except curves
-    and rare unmapped values, which lose rows. Withheld numbers are NULL, the status of a withheld estimate `suppressed`.
+    frames: by table name, as `analysis.report.REPORT_TABLES` lists them; frames of other names pass unchanged. Same
+    rows, except curves and rare unmapped values, which lose rows. Withheld numbers are NULL, the status of a withheld
+    estimate `suppressed`.
     """
     shown = dict(frames)
     if profile == "internal":
@@ -71,7 +74,7 @@ class _Hiding:
         self.minimum = minimum
         self.reason = f"a count from 1 to {minimum - 1}, or one that would reveal such a count"
         self.received = {str(row["estimate_id"]): dict(row) for row in rows}
-        self.regimens: set[tuple[object, ...]] = set()
+        self.regimens: dict[tuple[object, object], set[Hashable]] = {}
         self.told_elsewhere: set[tuple[object, ...]] = set()
 
     def row(self, row: Row, *, events: bool = True) -> None:
@@ -93,7 +96,12 @@ class _Hiding:
         return found.items()
 
     def protect(
-        self, cells: Mapping[Hashable, list[Row]], count: Callable[[Row], object], sums: list[Sum], *, days: bool = False
+        self,
+        cells: Mapping[Hashable, list[Row]],
+        count: Callable[[Row], object],
+        sums: list[Sum],
+        *,
+        days: bool = False,
     ) -> set[Hashable]:
         """Hides by sums the rows of `cells` whose `count` is small; returns the hidden cells."""
         counts = {name: _whole(count(self.received[str(rows[0]["estimate_id"])])) for name, rows in cells.items()}
@@ -133,10 +141,16 @@ def _exposure(hide: _Hiding) -> None:
             name: _whole(hide.received[str(found[0]["estimate_id"])]["person_days"]) for name, found in cells.items()
         }
         primary = {name for name, found in cells.items() if found[0]["status"] == "suppressed"}
-        counts["in all"] = sum(counts.values())
-        sums = [Sum("in all", tuple(cells))]
-        for name in hidden_cells(counts, sums, primary=primary, minimum=1, fixed=("in all",)):
-            hide.regimens.add((rule, population, name))
+        kinds = {name: tables.kind_of(name) for name in cells}
+        sums = [Sum("in all", tuple(("kind", kind) for kind in tables.KINDS))]
+        for kind in tables.KINDS:
+            members = tuple(name for name in cells if kinds[name] == kind)
+            counts["kind", kind] = sum(counts[name] for name in members)
+            sums.append(Sum(("kind", kind), members))
+        counts["in all"] = sum(counts[name] for name in cells)
+        hidden = hidden_cells(counts, sums, primary=primary, minimum=1, fixed=("in all",))
+        hide.regimens[rule, population] = hidden
+        for name in hidden & set(cells):
             for row in cells[name]:
                 if row["status"] != "suppressed":
                     hide.row(row)
@@ -150,7 +164,9 @@ def _incidence(hide: _Hiding) -> None:
             cells[_incidence_cell(row)] = [row]
         sums = [Sum("in all", tuple(cell for cell in cells if _is_level(cell, ladder))) for ladder in LADDERS]
         for level in ("0", "1", ">=2"):
-            members = tuple(cell for cell in cells if isinstance(cell, str) and cell != "in all" and _drug_level(cell) == level)
+            members = tuple(
+                cell for cell in cells if isinstance(cell, str) and cell != "in all" and _drug_level(cell) == level
+            )
             sums.append(Sum(("study_drugs", level), members))
         sums = [one for one in sums if one.parts]
         hide.protect(cells, lambda row: row["event_count"], sums)
@@ -176,7 +192,7 @@ def _drug_level(regimen: str) -> str:
 
 
 def _discontinuation(hide: _Hiding, endings: pl.DataFrame) -> pl.DataFrame:
-    """Withholds estimates of discontinuation, and returns the endings by kind with those withheld that the sums would give away."""
+    """Withholds estimates of discontinuation; returns the endings by kind without those that the sums give away."""
     collapsed = tables.collapsed_endings(endings).to_dicts()
     for (rule, regimen), rows in hide.groups("discontinuation", "exposure_rule", "regimen_id"):
         persons = _whole(rows[0]["person_count"])
@@ -189,20 +205,26 @@ def _discontinuation(hide: _Hiding, endings: pl.DataFrame) -> pl.DataFrame:
         counts["ongoing"] = persons - sum(counts.get(name, 0) for name in ended)
         counts["ended"] = persons - counts["ongoing"]
         sums = [Sum("persons", (*ended, "ongoing")), Sum("ended", ended), Sum("persons", ("ended", "ongoing"))]
-        for stratum in ("by=reason", "by=component"):
-            sums.append(Sum(("", ""), tuple(name for name in cells if isinstance(name, tuple) and name[0] == stratum)))
+        sums += [
+            Sum(("", ""), tuple(name for name in cells if isinstance(name, tuple) and name[0] == stratum))
+            for stratum in ("by=reason", "by=component")
+        ]
         few = is_small(persons, hide.minimum)
         primary = {name for name, value in counts.items() if few or is_small(value, hide.minimum)}
         hidden = hidden_cells(counts, sums, primary=primary, minimum=hide.minimum, fixed=("persons",))
-        for name in cells:
+        for name, found in cells.items():
             if name in hidden or few:
-                for row in cells[name]:
+                for row in found:
                     hide.row(row)
         if "ended" in hidden or "ongoing" in hidden:
             hide.told_elsewhere.add((rule, regimen))
         by_kind = {"stopped": ("", ""), "death": ("by=ending", "death"), "censored": "ongoing"}
         for row in collapsed:
-            if row["exposure_rule"] == rule and row["regimen_id"] == regimen and (few or by_kind.get(str(row["ending"])) in hidden):
+            if (
+                row["exposure_rule"] == rule
+                and row["regimen_id"] == regimen
+                and (few or by_kind.get(str(row["ending"])) in hidden)
+            ):
                 row["person_count"] = row["person_days"] = None
             elif row["exposure_rule"] == rule and row["regimen_id"] == regimen and hidden:
                 row["person_days"] = None
@@ -210,7 +232,7 @@ def _discontinuation(hide: _Hiding, endings: pl.DataFrame) -> pl.DataFrame:
 
 
 def _ratios(hide: _Hiding) -> None:
-    """Ratios whose levels were withheld, or one of whose cells is small: exact methods are only asked where a cell is."""
+    """Ratios whose levels were withheld or one of whose cells is small, which exact methods beside them tell."""
     rates = {
         (row["exposure_rule"], row["population"], row["outcome_id"], row["stratum"], row["level"]): row
         for row in hide.rows
@@ -225,17 +247,21 @@ def _ratios(hide: _Hiding) -> None:
             has_zero = any(row is not None and row["event_count"] == 0 for row in compared)
             is_exact = any("exact" in str(row["method"]) for row in rows) and not has_zero
             for row in rows:
-                if row["status"] == "suppressed" or is_hidden or is_exact or any(
-                    is_small(other["event_count"], hide.minimum) for other in rows
+                if (
+                    row["status"] == "suppressed"
+                    or is_hidden
+                    or is_exact
+                    or any(is_small(other["event_count"], hide.minimum) for other in rows)
                 ):
                     hide.row(row)
                     row["event_count"] = None
 
 
 def _near_margins(rows: list[Row], margins: Mapping[object, set[int]], minimum: int) -> None:
-    """Numbers of persons at risk that differ by few from a shown step of attrition: the difference would be a small count."""
+    """Numbers of persons at risk that differ by few from a shown step of attrition, so that the difference is small."""
     for row in rows:
         persons = row["person_count"]
-        if row["analysis"] in ("incidence", "time_varying_hazard") and persons is not None:
-            if any(is_small(margin - _whole(persons), minimum) for margin in margins.get(row["exposure_rule"], ())):
-                row["person_count"] = None
+        if persons is None or row["analysis"] not in ("incidence", "time_varying_hazard"):
+            continue
+        if any(is_small(margin - _whole(persons), minimum) for margin in margins.get(row["exposure_rule"], ())):
+            row["person_count"] = None

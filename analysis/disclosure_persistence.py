@@ -1,7 +1,7 @@
 """Disclosure control of persistence: which times may be shown of a curve that steps with single persons.
 
-Owns the rule that between two shown moments endings and censorings are none or not few. Which other estimates are withheld is in
-`disclosure.py`.
+Owns the rule that between two shown moments endings and censorings are none or not few. Which other estimates are
+withheld is in `disclosure.py`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ def withhold_persistence(
 ) -> None:
     """Withholds rows of persistence in place.
 
-    told: exposure rule and regimen where the number ended is withheld elsewhere. Reasons lose the last day, which is one person's.
+    told: exposure rule and regimen where the number ended is withheld elsewhere. Reasons lose the last day, which is
+    one person's.
     """
     groups: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
@@ -68,7 +69,10 @@ def withhold_persistence(
             continue
         end = Moment(10**6, ended, persons - ended)
         few = is_small(ended, minimum) or is_small(end.censored, minimum) or (key[0], key[2]) in told
-        times = sorted((row for row in found if row["estimand"] == "survival" and row["status"] == "ok"), key=lambda row: int(str(row["time_days"])))
+        times = sorted(
+            (row for row in found if row["estimand"] == "survival" and row["status"] == "ok"),
+            key=lambda row: int(str(row["time_days"])),
+        )
         moments = {id(row): _moment(row, persons) for row in times if not is_small(row["person_count"], minimum)}
         kept = {moment.day for moment in kept_moments(list(moments.values()), end, minimum)}
         for row in found:
@@ -99,8 +103,8 @@ def _moment(row: Row, persons: int) -> Moment:
 def thinned_curve(curve: pl.DataFrame, shown: list[Row], received: pl.DataFrame, minimum: int) -> pl.DataFrame:
     """The curves at the times that may be shown beside the shown survival estimates.
 
-    Events and censorings are those since the shown time before; the number at risk is that after the time, so that all counts of a row
-    are of one moment. A group that is withheld has no curve.
+    Events and censorings are those since the shown time before; the number at risk is that after the time, so that all
+    counts of a row are of one moment. A group that is withheld has no curve.
     """
     totals: dict[tuple[object, ...], tuple[int, int]] = {}
     anchors: dict[tuple[object, ...], list[Moment]] = defaultdict(list)
@@ -144,7 +148,11 @@ def _thinned(ordered: list[Row], stops: list[Moment], persons: int, minimum: int
         for moment in kept_moments(inside, stop, minimum, start=start):
             left = persons - moment.ended - moment.censored
             if not is_small(left, minimum):
-                counts = {"at_risk_count": left, "event_count": moment.ended - last.ended, "censored_count": moment.censored - last.censored}
+                counts = {
+                    "at_risk_count": left,
+                    "event_count": moment.ended - last.ended,
+                    "censored_count": moment.censored - last.censored,
+                }
                 kept.append(moments[moment.day][1] | counts)
                 last = moment
         start = stop

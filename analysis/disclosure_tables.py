@@ -14,13 +14,16 @@ from analysis.suppression import Sum, hidden_cells, is_small
 
 Row = dict[str, object]
 RISK_STEP = "at risk of "
+KINDS = ("single", "together")
+POOLED = {"single": "withheld", "together": "withheld+withheld"}
 GROUPS = ("all", "combination", "one_at_a_time")
 
 
 def attrition(frame: pl.DataFrame, minimum: int) -> tuple[pl.DataFrame, dict[object, set[int]]]:
-    """Attrition without steps that are few or differ by few from a kept one, and the counts kept under each exposure rule.
+    """Attrition without steps that are few or differ by few from a kept one, and the counts kept under each rule.
 
-    Cohort entry and the combinations followed are kept first, for they stand elsewhere too; then the steps before them, the last first.
+    Cohort entry and the combinations followed are kept first, for they stand elsewhere too; then the steps before
+    them, the last first.
     """
     rows = frame.to_dicts()
     kept: dict[object, set[int]] = defaultdict(set)
@@ -42,8 +45,14 @@ def _priority(row: Row, rows: list[Row]) -> tuple[int, int]:
     if population == "all_time":
         return 0, number
     if population == "first_episode":
-        later = [other for other in rows if other["population"] == population and other["exposure_rule"] == row["exposure_rule"]
-                 and not str(other["step"]).startswith(RISK_STEP) and int(str(other["step_number"])) > number]  # fmt: skip
+        later = [
+            other
+            for other in rows
+            if other["population"] == population
+            and other["exposure_rule"] == row["exposure_rule"]
+            and not str(other["step"]).startswith(RISK_STEP)
+            and int(str(other["step_number"])) > number
+        ]
         return (3, -number) if later else (1, number)
     return (2, -number) if not population else (4, number)
 
@@ -53,7 +62,9 @@ def baseline(frame: pl.DataFrame, minimum: int) -> pl.DataFrame:
     rows = frame.to_dicts()
     rules = sorted({row["exposure_rule"] for row in rows})
     for rule in rules:
-        chosen = {(row["variable"], row["level"], row["person_group"]): row for row in rows if row["exposure_rule"] == rule}
+        chosen = {
+            (row["variable"], row["level"], row["person_group"]): row for row in rows if row["exposure_rule"] == rule
+        }
         counts: dict[Hashable, int] = {name: int(row["person_count"]) for name, row in chosen.items()}
         sums: list[Sum] = []
         levels = sorted({name[:2] for name in chosen})
@@ -69,16 +80,39 @@ def baseline(frame: pl.DataFrame, minimum: int) -> pl.DataFrame:
         totals = tuple(("in all", group) for group in GROUPS)
         for name in hidden_cells(counts, sums, primary=primary, minimum=minimum, fixed=totals):
             if name in chosen:
-                chosen[name]["person_count"] = None  # type: ignore[index]
+                chosen[name]["person_count"] = None
     return pl.DataFrame(rows, schema=frame.schema)
 
 
-def exposure_time(frame: pl.DataFrame, regimens: set[tuple[object, ...]]) -> pl.DataFrame:
-    """Exposure without the counts and days of the withheld regimens."""
-    rows = frame.to_dicts()
-    for row in rows:
-        if (row["exposure_rule"], row["population"], row["regimen_id"]) in regimens:
-            row["person_count"] = row["interval_count"] = row["person_days"] = None
+def kind_of(regimen: object) -> str:
+    """Whether a regimen is a combination."""
+    return "together" if "+" in str(regimen) else "single"
+
+
+def exposure_time(frame: pl.DataFrame, regimens: Mapping[tuple[object, object], set[Hashable]]) -> pl.DataFrame:
+    """Exposure with the withheld regimens in one row for each kind, so that person-days still add up.
+
+    regimens: for each exposure rule and population the hidden cells, regimens and `("kind", ...)`. Where a kind's sum
+    would tell a regimen, the two kinds share a row; a single hidden regimen keeps its row without numbers.
+    """
+    rows: list[Row] = []
+    pooled: dict[tuple[object, object, str], list[Row]] = defaultdict(list)
+    for row in frame.to_dicts():
+        hidden = regimens.get((row["exposure_rule"], row["population"]), set())
+        if row["regimen_id"] in hidden:
+            is_shared = any(("kind", kind) in hidden for kind in KINDS)
+            pooled[
+                row["exposure_rule"], row["population"], KINDS[0] if is_shared else kind_of(row["regimen_id"])
+            ].append(row)
+        else:
+            rows.append(row)
+    for (_, _, kind), members in pooled.items():
+        numbers: dict[str, object] = dict.fromkeys(("person_count", "interval_count", "person_days"))
+        if len(members) > 1:
+            numbers["person_days"] = sum(int(str(row["person_days"])) for row in members)
+            rows.append(members[0] | numbers | {"regimen_id": POOLED[kind]})
+        else:
+            rows.append(members[0] | numbers)
     return pl.DataFrame(rows, schema=frame.schema)
 
 
@@ -99,7 +133,9 @@ def quality(frames: Mapping[str, pl.DataFrame], minimum: int) -> dict[str, pl.Da
     for row in account:
         counts: dict[Hashable, int] = {name: int(row[name]) for name in ("rows_in", *names)}
         primary = {name for name, value in counts.items() if is_small(value, minimum)}
-        for name in hidden_cells(counts, [Sum("rows_in", names)], primary=primary, minimum=minimum, fixed=("rows_kept",)):
+        for name in hidden_cells(
+            counts, [Sum("rows_in", names)], primary=primary, minimum=minimum, fixed=("rows_kept",)
+        ):
             row[str(name)] = None
             blurred.add(row["table_name"])
     sources = frames["meta.source_table"].to_dicts()
@@ -109,13 +145,21 @@ def quality(frames: Mapping[str, pl.DataFrame], minimum: int) -> dict[str, pl.Da
             row["rows_in"] = row["rows_duplicate"] = None
     inputs = frames["meta.input_file"].to_dicts()
     for row in inputs:
-        if row["table_name"] in files or (blurred and row["table_name"] == "all") or is_small(row["row_count"], minimum):
+        if (
+            row["table_name"] in files
+            or (blurred and row["table_name"] == "all")
+            or is_small(row["row_count"], minimum)
+        ):
             row["row_count"] = row["byte_count"] = None
     rules = frames["quality.rule_result"].to_dicts()
     for row in rules:
         if is_small(row["rows_failed"], minimum):
             row["rows_failed"] = None
-        if row["table_name"] in blurred or is_small(row["rows_checked"], minimum) or (blurred and row["layer"] == "raw"):
+        if (
+            row["table_name"] in blurred
+            or is_small(row["rows_checked"], minimum)
+            or (blurred and row["layer"] == "raw")
+        ):
             row["rows_checked"] = None
     diagnostic = frames["estimate.diagnostic"]
     is_few = (pl.col("value") > 0) & (pl.col("value") < minimum) & (pl.col("value") == pl.col("value").floor())

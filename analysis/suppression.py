@@ -1,12 +1,13 @@
 """Which cells of tables with totals must be hidden so that no small count can be told.
 
-Owns complementary suppression for counts that are bound by sums. Knows no frame, no table name and no threshold but the one it is given.
+Owns complementary suppression for counts that are bound by sums. Knows no frame, no table name and no threshold but
+the one it is given.
 
-Rule: a nonzero count below the minimum is hidden; in every sum with a hidden cell at least two nonzero cells are hidden, and the hidden
-parts of a shown total are together not below the minimum; after that no hidden cell may follow from the shown ones by any linear
-combination of the sums (checked by rank). The smallest shown cell is taken each time. Zeros are never hidden.
-Limits: bounds that follow from a cell being a count are not looked at, nor are sums that the caller does not name.
-Source of the approach: Hundepool 2012, Statistical Disclosure Control, chapter 4.
+Rule: a nonzero count below the minimum is hidden; in every sum with a hidden cell at least two nonzero cells are
+hidden, and the hidden parts of a shown total are together not below the minimum; after that no hidden cell may follow
+from the shown ones by any linear combination of the sums (checked by rank). The smallest shown cell is taken each
+time. Zeros are never hidden. Limits: bounds that follow from a cell being a count are not looked at, nor are sums that
+the caller does not name. Source of the approach: Hundepool 2012, Statistical Disclosure Control, chapter 4.
 """
 
 from __future__ import annotations
@@ -49,17 +50,28 @@ def hidden_cells(
 
 
 def _next(
-    counts: Mapping[Hashable, int], sums: Sequence[Sum], hidden: set[Hashable], *, minimum: int, fixed: Collection[Hashable]
+    counts: Mapping[Hashable, int],
+    sums: Sequence[Sum],
+    hidden: set[Hashable],
+    *,
+    minimum: int,
+    fixed: Collection[Hashable],
 ) -> Hashable | None:
     """One more cell to hide, or None when nothing can be told any more (or nothing is left to hide)."""
     for one in sums:
         members = [cell for cell in (one.total, *one.parts) if counts.get(cell, 0)]
         inside = [cell for cell in members if cell in hidden]
         parts = [cell for cell in inside if cell != one.total]
-        is_thin = bool(parts) and one.total not in hidden and one.total in counts and sum(counts[cell] for cell in parts) < minimum
-        if (len(inside) == 1 and one.total in counts) or is_thin:
-            if found := _smallest(counts, members, hidden, total=one.total, fixed=fixed):
-                return found
+        is_thin = (
+            bool(parts)
+            and one.total not in hidden
+            and one.total in counts
+            and sum(counts[cell] for cell in parts) < minimum
+        )
+        is_alone = len(inside) == 1 and one.total in counts
+        found = _smallest(counts, members, hidden, total=one.total, fixed=fixed) if is_alone or is_thin else None
+        if found:
+            return found
     for cell in _told(counts, sums, hidden):
         members = [other for one in sums if cell in (one.total, *one.parts) for other in (one.total, *one.parts)]
         if found := _smallest(counts, members, hidden, total=None, fixed=fixed):
@@ -68,7 +80,12 @@ def _next(
 
 
 def _smallest(
-    counts: Mapping[Hashable, int], members: Sequence[Hashable], hidden: set[Hashable], *, total: Hashable, fixed: Collection[Hashable]
+    counts: Mapping[Hashable, int],
+    members: Sequence[Hashable],
+    hidden: set[Hashable],
+    *,
+    total: Hashable,
+    fixed: Collection[Hashable],
 ) -> Hashable | None:
     shown = [cell for cell in members if counts.get(cell, 0) and cell not in hidden and cell not in fixed]
     return min(shown, key=lambda cell: (cell == total, counts[cell], str(cell)), default=None)

@@ -8,8 +8,8 @@ import pytest
 
 from sql.catalog import Query, queries
 from tests.cases.runner import (
+    Bench,
     Case,
-    CaseBench,
     CaseError,
     all_cases,
     case_files,
@@ -22,14 +22,14 @@ CASES = all_cases()
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CaseBench]:
-    made = CaseBench(input_columns(tmp_path_factory.mktemp("cases") / "columns.duckdb"))
+def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    made = Bench(input_columns(tmp_path_factory.mktemp("cases") / "columns.duckdb"))
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.table}: {case.why}" for case in CASES])
-def test_case(bench: CaseBench, case: Case) -> None:
+def test_case(bench: Bench, case: Case) -> None:
     problem = difference(case, bench.found(case))
     if problem:
         pytest.fail(problem, pytrace=False)
@@ -57,12 +57,12 @@ _SELECT = Query("staged.death", "SELECT d.death_date AS death_date FROM intake.d
     ["death_date", "death_date\n2020-03-01", "death_date\n-", "death_date\n2020-02-29\n2020-02-29"],
     ids=["a row too many", "another value", "a value where none is expected", "a row too few"],
 )
-def test_a_wrong_case_is_told(bench: CaseBench, expect: str) -> None:
+def test_a_wrong_case_is_told(bench: Bench, expect: str) -> None:
     assert difference(_case(expect), bench.found(_case(expect), _SELECT))
     assert difference(_case("death_date\n2020-02-29"), bench.found(_case("death_date\n2020-02-29"), _SELECT)) == ""
 
 
-def test_a_difference_shows_both_rows(bench: CaseBench) -> None:
+def test_a_difference_shows_both_rows(bench: Bench) -> None:
     wrong = _case("death_date\n2020-03-01")
     assert difference(wrong, bench.found(wrong, _SELECT)).splitlines() == [
         "staged.death: a wrong case",
@@ -73,13 +73,13 @@ def test_a_difference_shows_both_rows(bench: CaseBench) -> None:
     ]
 
 
-def test_a_case_that_gives_a_table_the_select_does_not_read_is_refused(bench: CaseBench) -> None:
+def test_a_case_that_gives_a_table_the_select_does_not_read_is_refused(bench: Bench) -> None:
     stray = Case("staged.death", "stray", {"intake.visit": parse_table("visit_id\n1")}, parse_table("death_date"))
     with pytest.raises(CaseError, match=r"does not read intake\.visit"):
         bench.found(stray, _SELECT)
 
 
-def test_an_unknown_column_is_refused(bench: CaseBench) -> None:
+def test_an_unknown_column_is_refused(bench: Bench) -> None:
     stray = Case("staged.death", "stray", {"intake.death": parse_table("day\n2020-01-01")}, parse_table("death_date"))
     with pytest.raises(CaseError, match="no column 'day'"):
         bench.found(stray, _SELECT)

@@ -1,7 +1,8 @@
 """The report bundle: frames in, a folder of files out.
 
-Owns the names of the files, the manifest and that the same input gives the same bytes. Disclosure control acts here, before anything
-is shown. Reads no database and no clock; what a table, figure or sentence says is in the modules beside it.
+Owns the names of the files, the manifest and that the same input gives the same bytes. Disclosure control acts here,
+before anything is shown. Reads no database and no clock; what a table, figure or sentence says is in the modules
+beside it.
 """
 
 from __future__ import annotations
@@ -24,11 +25,29 @@ from analysis.report.view import View
 from analysis.study.spec import StudySpec
 
 REPORT_TABLES: tuple[str, ...] = (
-    "estimate.result", "estimate.curve", "estimate.diagnostic", "cohort.attrition", "summary.baseline", "summary.exposure_time",
-    "summary.ending_count", "quality.row_account", "quality.rule_result", "quality.unmapped", "quality.data_cut", "meta.source",
-    "meta.source_table", "meta.input_file", "meta.sql_digest", "meta.package_version", "spec.drug", "spec.drug_policy",
-    "spec.exposure_rule", "spec.outcome", "spec.contrast", "reference.benchmark",
-)  # fmt: skip
+    "estimate.result",
+    "estimate.curve",
+    "estimate.diagnostic",
+    "cohort.attrition",
+    "summary.baseline",
+    "summary.exposure_time",
+    "summary.ending_count",
+    "quality.row_account",
+    "quality.rule_result",
+    "quality.unmapped",
+    "quality.data_cut",
+    "meta.source",
+    "meta.source_table",
+    "meta.input_file",
+    "meta.sql_digest",
+    "meta.package_version",
+    "spec.drug",
+    "spec.drug_policy",
+    "spec.exposure_rule",
+    "spec.outcome",
+    "spec.contrast",
+    "reference.benchmark",
+)
 MANIFEST = "manifest.json"
 
 
@@ -47,7 +66,8 @@ class ReportInput:
 def write_bundle(report: ReportInput, folder: Path, *, run: Mapping[str, str], fingerprint: str) -> list[Path]:
     """Writes the report into an empty folder and returns its files; the same input gives the same bytes but for `run`.
 
-    run: clock and ids, kept in manifest.json only. Raises ReportError for a missing frame and for a folder that holds anything.
+    run: clock and ids, kept in manifest.json only. Raises ReportError for a missing frame and for a folder that holds
+    anything.
     """
     if missing := sorted(set(REPORT_TABLES) - set(report.frames)):
         raise ReportError(f"the report needs the tables {', '.join(missing)}")
@@ -103,7 +123,9 @@ def _write_text(path: Path, text: str) -> Path:
 
 def _manifest(view: View, written: list[Path], folder: Path, *, fingerprint: str) -> dict[str, object]:
     study, disclosure = view.spec.study, view.spec.disclosure
-    artefacts = {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)}
+    artefacts = {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(written)
+    }
     return {
         "study": {"id": study.id, "title": study.title, "version": study.version, "digest": view.spec.digest()},
         "data_cut": view.data_cut,
@@ -111,15 +133,21 @@ def _manifest(view: View, written: list[Path], folder: Path, *, fingerprint: str
         "fingerprint": fingerprint,
         "artefacts": artefacts,
         "inputs": [
-            {name: row[name] for name in ("table_name", "source_file", "sha256", "row_count")} for row in view.rows("meta.input_file")
+            {name: row[name] for name in ("table_name", "source_file", "sha256", "row_count")}
+            for row in view.rows("meta.input_file")
         ],
         "sql_digests": {str(row["table_name"]): row["sha256"] for row in view.rows("meta.sql_digest")},
         "package_versions": {str(row["package"]): row["version"] for row in view.rows("meta.package_version")},
         "expectations": [
             {
-                "rule_id": row["rule_id"], "table_name": row["table_name"], "field": field_name(row["field"]), "severity": row["severity"],
-                "rows_checked": row["rows_checked"], "rows_failed": row["rows_failed"], "status": row["status"],
+                "rule_id": row["rule_id"],
+                "table_name": row["table_name"],
+                "field": field_name(row["field"]),
+                "severity": row["severity"],
+                "rows_checked": row["rows_checked"],
+                "rows_failed": row["rows_failed"],
+                "status": row["status"],
             }
             for row in view.rows("quality.rule_result")
         ],
-    }  # fmt: skip
+    }

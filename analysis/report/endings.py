@@ -18,7 +18,11 @@ def duration(view: View) -> list[Row]:
     for population in POPULATIONS:
         for method in MEDIAN_METHODS:
             found = view.estimate(
-                analysis="persistence", estimand="median_duration_months", regimen_id="all", population=population, method=method
+                analysis="persistence",
+                estimand="median_duration_months",
+                regimen_id="all",
+                population=population,
+                method=method,
             )
             if found:
                 rows.append(_median_row(found, wording.POPULATIONS[population], wording.method_name(method)))
@@ -27,9 +31,14 @@ def duration(view: View) -> list[Row]:
 
 def _median_row(found: Row, group: str, name: str) -> Row:
     return {
-        "group": group, "name": name, "persons": found["person_count"], "ended": found["event_count"], "median": found,
-        "time": found["person_days"], "is_withheld": found["event_count"] is None or found["person_count"] is None,
-    }  # fmt: skip
+        "group": group,
+        "name": name,
+        "persons": found["person_count"],
+        "ended": found["event_count"],
+        "median": found,
+        "time": found["person_days"],
+        "is_withheld": found["event_count"] is None or found["person_count"] is None,
+    }
 
 
 def duration_by_pair(view: View) -> list[Row]:
@@ -37,7 +46,10 @@ def duration_by_pair(view: View) -> list[Row]:
     found = [
         row
         for row in view.estimates(
-            analysis="persistence", estimand="median_duration_months", population="first_episode", method=MEDIAN_METHODS[0]
+            analysis="persistence",
+            estimand="median_duration_months",
+            population="first_episode",
+            method=MEDIAN_METHODS[0],
         )
         if row["regimen_id"] != "all"
     ]
@@ -56,10 +68,14 @@ def persistence(view: View) -> list[Row]:
             if found:
                 rows.append(
                     {
-                        "group": wording.POPULATIONS[population], "day": f"day {day} ({day / wording.DAYS_PER_MONTH:.0f} months)", "at_risk": found["person_count"],
-                        "ended": found["event_count"], "share": found, "is_withheld": found["status"] == "suppressed",
+                        "group": wording.POPULATIONS[population],
+                        "day": f"day {day} ({day / wording.DAYS_PER_MONTH:.0f} months)",
+                        "at_risk": found["person_count"],
+                        "ended": found["event_count"],
+                        "share": found,
+                        "is_withheld": found["status"] == "suppressed",
                     }
-                )  # fmt: skip
+                )
     return rows
 
 
@@ -69,8 +85,14 @@ def discontinuation(view: View) -> list[Row]:
     unknown, stops = stops_for(view, reason="unknown"), all_stops(view)
     missing = ""
     if unknown and stops and unknown["event_count"] and stops["event_count"]:
-        missing = f" (not recorded for {wording.count(unknown['event_count'])} of {wording.count(stops['event_count'])} stops)"
-    heads = {"": "How they ended", "by=ending": "How they ended", "by=reason": f"Stops by recorded reason{missing}", "by=component": "Stops by component"}
+        counts = f"{wording.count(unknown['event_count'])} of {wording.count(stops['event_count'])}"
+        missing = f" (not recorded for {counts} stops)"
+    heads = {
+        "": "How they ended",
+        "by=ending": "How they ended",
+        "by=reason": f"Stops by recorded reason{missing}",
+        "by=component": "Stops by component",
+    }
     names = wording.REASONS | wording.COMPONENTS | {"": "stopped, any reason"}
     for stratum, group in heads.items():
         asked = {"analysis": "discontinuation", "regimen_id": "all", "stratum": stratum}
@@ -81,18 +103,25 @@ def discontinuation(view: View) -> list[Row]:
             share = shares[level]
             rows.append(
                 {
-                    "group": group, "name": names.get(level, wording.plain(level)), "stops": share["event_count"],
-                    "persons": share["person_count"], "share": share, "rate": rates.get(level),
+                    "group": group,
+                    "name": names.get(level, wording.plain(level)),
+                    "stops": share["event_count"],
+                    "persons": share["person_count"],
+                    "share": share,
+                    "rate": rates.get(level),
                     "is_withheld": share["status"] == "suppressed",
                 }
-            )  # fmt: skip
+            )
         if stratum == "by=ending" and rows:
             rows.append(
                 {
-                    "group": group, "name": "ongoing at the end of follow-up", "stops": ongoing(view),
-                    "persons": rows[0]["persons"], "is_withheld": ongoing(view) is None,
+                    "group": group,
+                    "name": "ongoing at the end of follow-up",
+                    "stops": ongoing(view),
+                    "persons": rows[0]["persons"],
+                    "is_withheld": ongoing(view) is None,
                 }
-            )  # fmt: skip
+            )
     return rows
 
 
@@ -116,37 +145,65 @@ def all_stops(view: View) -> Row | None:
 
 TABLES = (
     Table(
-        "duration", "exposure", "Duration of first combinations",
-        (Column("name", "Median by"), Column("persons", "Persons", "count"), Column("ended", "Ended", "count"),
-         Column("time", "Person-years", "person_years"), Column("median", "Median, months (limits)", "months")),
+        "duration",
+        "exposure",
+        "Duration of first combinations",
+        (
+            Column("name", "Median by"),
+            Column("persons", "Persons", "count"),
+            Column("ended", "Ended", "count"),
+            Column("time", "Person-years", "person_years"),
+            Column("median", "Median, months (limits)", "months"),
+        ),
         duration,
-        "The naive median counts ongoing combinations as ended and so is too short; it stands here because the literature reports it. "
-        "Ended: stop of either drug, or death.",
+        "The naive median counts ongoing combinations as ended and so is too short; it stands here because the "
+        "literature reports it. Ended: stop of either drug, or death.",
         NO_COMBINATION,
     ),
     Table(
-        "duration_by_pair", "exposure", "Duration by pair, every first combination of the pair",
-        (Column("name", "Pair"), Column("persons", "Persons", "count"), Column("ended", "Ended", "count"),
-         Column("time", "Person-years", "person_years"), Column("median", "Kaplan-Meier median, months (limits)", "months")),
+        "duration_by_pair",
+        "exposure",
+        "Duration by pair, every first combination of the pair",
+        (
+            Column("name", "Pair"),
+            Column("persons", "Persons", "count"),
+            Column("ended", "Ended", "count"),
+            Column("time", "Person-years", "person_years"),
+            Column("median", "Kaplan-Meier median, months (limits)", "months"),
+        ),
         duration_by_pair,
-        f"At most {SHOWN_PAIRS} pairs, by number of persons; all are in estimates.csv. A person may have several pairs.",
+        f"At most {SHOWN_PAIRS} pairs, by number of persons; all are in estimates.csv. A person may have several "
+        "pairs.",
         NO_COMBINATION,
     ),
     Table(
-        "persistence", "exposure", "Share still on the combination",
-        (Column("day", "Day"), Column("at_risk", "At risk", "count"), Column("ended", "Ended so far", "count"),
-         Column("share", "Share, % (limits)", "percent")),
+        "persistence",
+        "exposure",
+        "Share still on the combination",
+        (
+            Column("day", "Day"),
+            Column("at_risk", "At risk", "count"),
+            Column("ended", "Ended so far", "count"),
+            Column("share", "Share, % (limits)", "percent"),
+        ),
         persistence,
         "Kaplan-Meier, follow-up as treated; ongoing combinations are censored.",
         NO_COMBINATION,
     ),
     Table(
-        "discontinuation", "discontinuation", "How first combinations ended",
-        (Column("name", "Ending"), Column("stops", "n", "count"), Column("persons", "of", "count"),
-         Column("share", "% (exact limits)", "percent"), Column("rate", "Per 100 person-years (exact limits)", "rate")),
+        "discontinuation",
+        "discontinuation",
+        "How first combinations ended",
+        (
+            Column("name", "Ending"),
+            Column("stops", "n", "count"),
+            Column("persons", "of", "count"),
+            Column("share", "% (exact limits)", "percent"),
+            Column("rate", "Per 100 person-years (exact limits)", "rate"),
+        ),
         discontinuation,
-        "Shares are of all first combinations, ongoing ones included, and so a lower bound of the eventual share; the rates have no "
-        "such defect. A reason is one that a stop record near the stop names.",
+        "Shares are of all first combinations, ongoing ones included, and so a lower bound of the eventual share; the "
+        "rates have no such defect. A reason is one that a stop record near the stop names.",
         NO_COMBINATION,
     ),
-)  # fmt: skip
+)

@@ -12,15 +12,15 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.report import outcomes, text, wording
+from analysis.report import outcomes, ratios, standing, text, wording
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
 from analysis.report.view import View
 
 TEMPLATES = Path(__file__).parent / "templates"
 DATING_NOTE = (
-    "Diagnoses of this source carry the date of admission or of discharge. The order of drug and diagnosis inside one stay is not known: "
-    "an outcome counted on a drug may have begun before it."
+    "Diagnoses of this source carry the date of admission or of discharge. The order of drug and diagnosis inside one "
+    "stay is not known: an outcome counted on a drug may have begun before it."
 )
 
 
@@ -52,7 +52,11 @@ def render_page(
 ) -> str:
     """index.html: one file that needs no other."""
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     drawn = {name: ShownFigure(figure.title, said, Markup(svg)) for name, (figure, svg, said) in figures.items()}  # noqa: S704 (own drawing, escaped there)
     return environment.get_template("index.html").render(
@@ -67,7 +71,7 @@ def render_page(
         rule=view.rules[view.rule],
         seen=text.seen(view),
         gate=text.gate(view),
-        sections=[_filled(section, tables, drawn) for section in _sections(view, tables)],
+        sections=[_filled(section, tables, drawn) for section in _sections(view, drawn)],
         study_digest=view.spec.digest(),
         fingerprint=fingerprint,
         table_files=[(table.table.title, f"tables/{name}.csv") for name, table in tables.items()],
@@ -83,53 +87,102 @@ def _filled(section: Section, tables: Mapping[str, ShownTable], drawn: Mapping[s
         elif kind == "table":
             items.append((part, tables[name]))
     return Section(
-        section.id, section.title, section.parts, section.remarks, section.empty, section.listed, section.defined, tuple(items)
+        section.id,
+        section.title,
+        section.parts,
+        section.remarks,
+        section.empty,
+        section.listed,
+        section.defined,
+        tuple(items),
     )
 
 
-def _sections(view: View, tables: Mapping[str, ShownTable]) -> list[Section]:
+def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
     """The sections in their order; one that has nothing to show says why."""
     literature = view.spec.report.benchmarks
     return [
         Section("attrition", "Attrition", ("figure:attrition", "table:attrition")),
         Section("baseline", "Baseline", ("table:baseline",)),
         Section(
-            "exposure", "Exposure",
-            ("table:exposure", "figure:exposure", "table:duration", "figure:persistence", "table:persistence", "table:duration_by_pair"),
+            "exposure",
+            "Exposure",
+            (
+                "table:exposure",
+                "figure:exposure",
+                "table:duration",
+                "figure:persistence",
+                "table:persistence",
+                "table:duration_by_pair",
+            ),
+            remarks=_curve_remark(view, figures),
         ),
         Section("discontinuation", "Discontinuation", ("table:discontinuation",)),
         _outcome_section(view, literature=literature),
         Section(
-            "sensitivity", "Sensitivity", ("table:sensitivity",),
-            remarks=("The study has a single exposure rule: there is nothing to compare.",) if len(view.rules) == 1 else (),
+            "sensitivity",
+            "Sensitivity",
+            ("table:sensitivity",),
+            remarks=("The study has a single exposure rule: there is nothing to compare.",)
+            if len(view.rules) == 1
+            else (),
         ),
         Section(
-            "quality", "Data quality",
-            ("table:row_account", "table:failed_rules", "table:unmapped", "table:unmapped_drugs", "table:not_assessable_rules"),
+            "quality",
+            "Data quality",
+            (
+                "table:row_account",
+                "table:failed_rules",
+                "table:unmapped",
+                "table:unmapped_drugs",
+                "table:not_assessable_rules",
+            ),
         ),
         Section("unanswered", "Questions without an answer", ("table:unanswered",)),
-        Section("methods", "Methods", ("table:outcome_settings", "table:drugs"), defined=tuple(text.methods(view))),
-        Section("limitations", "Limitations", listed=tuple(text.limitations(view))),
+        Section("methods", "Methods", ("table:outcome_settings", "table:drugs"), defined=tuple(standing.methods(view))),
+        Section("limitations", "Limitations", listed=tuple(standing.limitations(view))),
         Section("provenance", "Provenance", ("table:inputs", "table:versions", "table:sql_digests")),
-    ]  # fmt: skip
+    ]
+
+
+def _curve_remark(view: View, figures: Mapping[str, ShownFigure]) -> tuple[str, ...]:
+    """What the public profile does to curves."""
+    if view.spec.disclosure.profile == "internal" or not view.has_combinations:
+        return ()
+    if "persistence" in figures:
+        return (
+            "Public profile: the curve of persistence is shown only at times between which endings are none or not "
+            "few.",
+        )
+    return ("Public profile: too few persons end between any two times for a curve of persistence.",)
 
 
 def _outcome_section(view: View, *, literature: bool) -> Section:
-    title = "Outcomes: " + ", ".join(label[:1].lower() + label[1:] if number else label for number, label in enumerate(view.outcomes.values()))
+    title = "Outcomes: " + ", ".join(
+        label[:1].lower() + label[1:] if number else label for number, label in enumerate(view.outcomes.values())
+    )
     if not view.outcomes_assessable:
         return Section("outcomes", "Outcomes", empty=outcomes.NO_OUTCOME_TABLE)
     remarks = []
-    if text.has_unordered_dates(view):
+    if standing.has_unordered_dates(view):
         remarks.append(DATING_NOTE)
-    if not literature and outcomes.odds_ratio_contrasts(view):
+    if not literature and ratios.odds_ratio_contrasts(view):
         remarks.append("The study file asks for no literature values, so none stand beside the odds ratios.")
     dating = ("table:outcome_dating",) if outcomes.has_several_datings(view) else ()
-    ratios = ("figure:ladder", "table:odds_ratio_ladder") if outcomes.odds_ratio_contrasts(view) else ()
+    comparisons = ("figure:ladder", "table:odds_ratio_ladder") if ratios.odds_ratio_contrasts(view) else ()
     has_cox = any(item.estimator == "time_varying_cox" for item in view.spec.contrast)
     if not view.spec.contrast:
         remarks.append("The study file asks for no comparison, so there are rates but no ratios.")
     return Section(
-        "outcomes", title if len(title) < 90 else "Outcomes",
-        ("figure:incidence", "table:incidence_by_level", *dating, *ratios, *(("table:hazard_ratio",) if has_cox else ()), "table:incidence_by_regimen"),
+        "outcomes",
+        title if len(title) < 90 else "Outcomes",
+        (
+            "figure:incidence",
+            "table:incidence_by_level",
+            *dating,
+            *comparisons,
+            *(("table:hazard_ratio",) if has_cox else ()),
+            "table:incidence_by_regimen",
+        ),
         remarks=tuple(remarks),
-    )  # fmt: skip
+    )

@@ -1,7 +1,7 @@
 """What a report table is, and how it becomes cells for the page and a CSV for machines.
 
-Owns the record of a table (id, section, title, columns, where its rows come from) and the formats of its columns. Which tables
-there are is in `tables.py`.
+Owns the record of a table (id, section, title, columns, where its rows come from) and the formats of its columns.
+Which tables there are is in `tables.py`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,21 @@ from analysis.report.view import Row, View
 from analysis.report.wording import Cell, Style
 
 Kind = Literal[
-    "text", "id", "sentence", "literature", "count", "person_years", "share", "difference", "digest", "estimate", "percent", "rate", "ratio", "months"
-]  # fmt: skip
+    "text",
+    "id",
+    "sentence",
+    "literature",
+    "count",
+    "person_years",
+    "share",
+    "difference",
+    "digest",
+    "estimate",
+    "percent",
+    "rate",
+    "ratio",
+    "months",
+]
 WORDS = ("text", "id", "sentence", "literature", "digest")
 ESTIMATE_KINDS = ("estimate", *get_args(Style))
 ESTIMATE_PARTS = ("value", "lower", "upper", "status", "reason")
@@ -64,7 +77,9 @@ class ShownTable:
 def show(table: Table, view: View) -> ShownTable:
     """The table's rows, as cells and as data."""
     rows = table.rows(view)
-    columns = tuple(column for column in table.columns if not column.is_optional or any(row.get(column.key) for row in rows))
+    columns = tuple(
+        column for column in table.columns if not column.is_optional or any(row.get(column.key) for row in rows)
+    )
     body: list[tuple[str, bool, tuple[Cell, ...]]] = []
     group = ""
     for row in rows:
@@ -76,7 +91,7 @@ def show(table: Table, view: View) -> ShownTable:
     return ShownTable(table, columns, tuple(body), _data(table, rows))
 
 
-def _cell(value: object, kind: Kind, row: Row) -> Cell:
+def _cell(value: object, kind: Kind, row: Row) -> Cell:  # noqa: PLR0911 (one return a kind)
     if kind in ESTIMATE_KINDS:
         return wording.estimate_cell(value, row["style"] if kind == "estimate" else kind)  # type: ignore[arg-type]
     if kind in WORDS:

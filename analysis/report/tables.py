@@ -5,11 +5,19 @@ A new table is one more `Table` in the module of its subject. Which section it s
 
 from __future__ import annotations
 
-from analysis.report import endings, outcomes, people, quality
+from analysis.report import endings, outcomes, people, provenance, quality, ratios, sensitivity
 from analysis.report.table import ShownTable, Table, show
 from analysis.report.view import View
 
-TABLES: tuple[Table, ...] = (*people.TABLES, *endings.TABLES, *outcomes.TABLES, *quality.TABLES)
+TABLES: tuple[Table, ...] = (
+    *people.TABLES,
+    *endings.TABLES,
+    *outcomes.TABLES,
+    *ratios.TABLES,
+    *sensitivity.TABLES,
+    *quality.TABLES,
+    *provenance.TABLES,
+)
 
 
 def shown_tables(view: View) -> dict[str, ShownTable]:

@@ -1,7 +1,7 @@
 """The frames of a report as its tables and figures ask for them.
 
-Owns how a frame is looked up and how drugs, regimens and outcomes are named. Makes no number: sums are sums of shown rows,
-and a sum over a withheld row is withheld.
+Owns how a frame is looked up and how drugs, regimens and outcomes are named. Makes no number: sums are sums of shown
+rows, and a sum over a withheld row is withheld.
 """
 
 from __future__ import annotations
@@ -72,13 +72,18 @@ class View:
             return "no study drug"
         if regimen_id == "all":
             return "all pairs"
+        if str(regimen_id).startswith("withheld"):
+            return "regimens with small counts, pooled"
         return " + ".join(self._drugs.get(drug, drug) for drug in str(regimen_id).split("+"))
 
     @cached_property
     def outcomes(self) -> dict[str, str]:
         """Outcomes and their names, in the order of the study file; what stands in brackets at the end is left out."""
         labels = {str(row["outcome_id"]): str(row["label"]) for row in self.rows("spec.outcome")}
-        return {item.id: labels.get(item.id, item.id.replace("_", " ")).split(" (composite")[0] for item in self.spec.outcome}
+        return {
+            item.id: labels.get(item.id, item.id.replace("_", " ")).split(" (composite")[0]
+            for item in self.spec.outcome
+        }
 
     @property
     def data_cut(self) -> str:

@@ -1,7 +1,7 @@
 """Numbers and words as the report shows them.
 
-Owns the format of counts, rates, shares and ratios, the words for estimates that have no value, the sentence for a zero and
-the names of levels, reasons and methods. Knows no frame and no table.
+Owns the format of counts, rates, shares and ratios, the words for estimates that have no value, the sentence for a
+zero and the names of levels, reasons and methods. Knows no frame and no table.
 """
 
 from __future__ import annotations
@@ -28,17 +28,26 @@ STATUS_WORDS = {
     "suppressed": WITHHELD,
 }
 REASONS = {
-    "adverse_event": "adverse event", "efficacy": "lack of efficacy", "remission": "remission", "cost_access": "cost or access",
-    "personal_choice": "own choice", "pregnancy": "pregnancy", "unknown": "reason not recorded", "death": "death",
-}  # fmt: skip
+    "adverse_event": "adverse event",
+    "efficacy": "lack of efficacy",
+    "remission": "remission",
+    "cost_access": "cost or access",
+    "personal_choice": "own choice",
+    "pregnancy": "pregnancy",
+    "unknown": "reason not recorded",
+    "death": "death",
+}
 COMPONENTS = {
-    "first_started": "the drug started first stopped", "second_started": "the drug started second stopped",
-    "both": "both stopped on the same day", "started_together": "one of two started on the same day stopped",
-}  # fmt: skip
+    "first_started": "the drug started first stopped",
+    "second_started": "the drug started second stopped",
+    "both": "both stopped on the same day",
+    "started_together": "one of two started on the same day stopped",
+}
 LADDERS = {
-    "study_drugs": "number of study drugs", "toruner": "immunosuppressive classes, Toruner ladder",
+    "study_drugs": "number of study drugs",
+    "toruner": "immunosuppressive classes, Toruner ladder",
     "broad": "immunosuppressive classes, broad ladder",
-}  # fmt: skip
+}
 POPULATIONS = {
     "first_episode": "every first combination, from its first day",
     "reached_min_overlap": "first combinations that reached the minimum overlap",
@@ -47,19 +56,33 @@ POPULATIONS = {
     "observed": "all observed time",
 }
 METHODS = {
-    "woolf": "crude (Woolf)", "exact_conditional": "crude, exact", "mantel_haenszel": "stratified (Mantel-Haenszel)",
-    "exact_conditional_stratified": "stratified, exact", "kaplan_meier_log_log": "Kaplan-Meier",
-    "naive_order_statistic": "naive (ongoing counted as ended)", "garwood": "exact Poisson", "clopper_pearson": "exact binomial",
-}  # fmt: skip
+    "woolf": "crude (Woolf)",
+    "exact_conditional": "crude, exact",
+    "mantel_haenszel": "stratified (Mantel-Haenszel)",
+    "exact_conditional_stratified": "stratified, exact",
+    "kaplan_meier_log_log": "Kaplan-Meier",
+    "naive_order_statistic": "naive (ongoing counted as ended)",
+    "garwood": "exact Poisson",
+    "clopper_pearson": "exact binomial",
+}
 ANALYSES = {
-    "exposure_time": "exposure", "persistence": "persistence", "discontinuation": "discontinuation", "incidence": "incidence",
-    "infection_odds_ratio": "odds ratio", "time_varying_hazard": "hazard ratio",
-}  # fmt: skip
+    "exposure_time": "exposure",
+    "persistence": "persistence",
+    "discontinuation": "discontinuation",
+    "incidence": "incidence",
+    "infection_odds_ratio": "odds ratio",
+    "time_varying_hazard": "hazard ratio",
+}
 ESTIMANDS = {
-    "incidence_rate_per_100py": "rate per 100 person-years", "median_duration_months": "median duration, months",
-    "survival": "share still on the combination", "odds_ratio": "odds ratio", "hazard_ratio": "hazard ratio",
-    "proportion": "share", "count": "persons", "person_days": "person-days",
-}  # fmt: skip
+    "incidence_rate_per_100py": "rate per 100 person-years",
+    "median_duration_months": "median duration, months",
+    "survival": "share still on the combination",
+    "odds_ratio": "odds ratio",
+    "hazard_ratio": "hazard ratio",
+    "proportion": "share",
+    "count": "persons",
+    "person_days": "person-days",
+}
 
 
 def plain(identifier: object) -> str:
@@ -146,7 +169,13 @@ def limits(row: EstimateRow, style: Style) -> str:
     value = None if row["value"] is None else float(row["value"])  # type: ignore[arg-type]
     ends = ["not reached" if end is None else number(float(end), style, beside=value) for end in (lower, upper)]  # type: ignore[arg-type]
     if value is None:
-        return f"(above {ends[0]})" if upper is None else f"(below {ends[1]})" if lower is None else f"({ends[0]}{DASH}{ends[1]})"
+        return (
+            f"(above {ends[0]})"
+            if upper is None
+            else f"(below {ends[1]})"
+            if lower is None
+            else f"({ends[0]}{DASH}{ends[1]})"
+        )
     return f"({ends[0]}{DASH}{ends[1]})"
 
 
@@ -172,7 +201,9 @@ def estimate_cell(row: EstimateRow | None, style: Style) -> Cell:
     if row is None:
         return Cell(NONE)
     status, reason = str(row["status"]), str(row["reason"] or "")
-    if status in ("suppressed", "not_estimable", "not_assessable") or row["value"] is None:
+    if status == "suppressed":
+        return Cell(WITHHELD)
+    if status in ("not_estimable", "not_assessable") or row["value"] is None:
         return Cell(named(STATUS_WORDS, status), limits(row, style), reason)
     text, note = number(float(row["value"]), style), reason  # type: ignore[arg-type]
     if is_zero(row):
@@ -199,6 +230,8 @@ def in_words(row: EstimateRow | None, style: Style) -> str:
     if is_zero(row):
         return zero_sentence(row, style)
     cell = estimate_cell(row, style)
+    if row["status"] == "suppressed":
+        return "withheld for a small count"
     if not cell.is_number:
         return f"{cell.text} ({cell.note})" if cell.note else cell.text
     level = row.get("confidence_level")

@@ -12,9 +12,11 @@ that are not given are missing, unless `defaults.toml` says otherwise.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -101,8 +103,8 @@ def input_columns(scratch: Path) -> dict[str, Columns]:
     return known
 
 
-class CaseBench:
-    """A database in memory with every table, empty; each case fills it, runs its SELECT and leaves it empty again."""
+class Bench:
+    """A database in memory with every table, empty; what a transaction fills and builds is gone when it ends."""
 
     def __init__(self, known: Mapping[str, Columns]) -> None:
         self._known = known
@@ -118,22 +120,17 @@ class CaseBench:
         """Gives the database back."""
         self._con.close()
 
-    def found(self, case: Case, query: Query | None = None) -> Rows:
-        """The rows that the SELECT gives in this case, in the columns that the case expects, as sorted text."""
-        select = query or queries()[case.table]
-        strange = set(case.given) - set(select.reads)
-        if strange:
-            raise CaseError(f"{case.table} does not read {sorted(strange)[0]}, which the case gives")
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside is undone at its end."""
         self._con.execute("BEGIN")
         try:
-            for name in select.reads:
-                self._fill(name, case.given.get(name))
-            columns = ", ".join(f"CAST({identifier(column)} AS VARCHAR)" for column in case.expect.columns)
-            return ordered(self._con.execute(f"SELECT {columns} FROM ({select.text}\n) AS built").fetchall())
+            yield
         finally:
             self._con.execute("ROLLBACK")
 
-    def _fill(self, name: str, given: Ascii | None) -> None:
+    def fill(self, name: str, given: Ascii | None) -> None:
+        """Puts rows into a table; what is left out comes from the defaults."""
         defaults = self._defaults.get(name, {})
         table = given or (parse_table(defaults["rows"]) if "rows" in defaults else None)
         if table is None:
@@ -149,6 +146,26 @@ class CaseBench:
             values = ", ".join("(" + ", ".join(map(_literal, row)) + ")" for row in rows)
             drawn = ", ".join(map(identifier, names))
             self._con.execute(f"INSERT INTO {name} ({drawn}) SELECT {casts} FROM (VALUES {values}) AS v ({drawn})")
+
+    def build(self, name: str) -> None:
+        """Fills a table by its SELECT."""
+        self._con.execute(f"INSERT INTO {name} BY NAME SELECT * FROM ({queries()[name].text}\n) AS built")
+
+    def rows(self, select: str) -> list[tuple[Any, ...]]:
+        """The rows of a SELECT."""
+        return self._con.execute(select).fetchall()
+
+    def found(self, case: Case, query: Query | None = None) -> Rows:
+        """The rows that the SELECT gives in this case, in the columns that the case expects, as sorted text."""
+        select = query or queries()[case.table]
+        strange = set(case.given) - set(select.reads)
+        if strange:
+            raise CaseError(f"{case.table} does not read {sorted(strange)[0]}, which the case gives")
+        with self.transaction():
+            for name in select.reads:
+                self.fill(name, case.given.get(name))
+            columns = ", ".join(f"CAST({identifier(column)} AS VARCHAR)" for column in case.expect.columns)
+            return ordered(self.rows(f"SELECT {columns} FROM ({select.text}\n) AS built"))
 
 
 def _literal(value: str | None) -> str:
@@ -166,7 +183,7 @@ def difference(case: Case, found: Rows) -> str:
     if expected == found:
         return ""
     missing, extra = _without(expected, found), _without(found, expected)
-    lines = [(" ", case.expect.columns)]
+    lines: list[tuple[str, tuple[str | None, ...]]] = [(" ", case.expect.columns)]
     lines += [(" ", row) for row in _without(expected, missing)]
     lines += [("-", row) for row in missing] + [("+", row) for row in extra]
     cells = [(mark, [_shown(value) for value in row]) for mark, row in lines]
