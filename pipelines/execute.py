@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ def execute_study(
     """
     job = build_defs().resolve_job_def(JOB)
     settings = StudyRun(study=str(study), source=str(source or ""), out=str(out.root))
-    with instance or local_instance() as home, _progress(screen) as progress:
+    with contextlib.nullcontext(instance) if instance else local_instance() as home, _progress(screen) as progress:
         steps = [node.name for node in job.nodes_in_topological_order]
         bar = progress.add_task("starting", total=len(steps))
 
