@@ -24,7 +24,20 @@ from collections import defaultdict
 from pathlib import Path
 
 ROWS_PER_PERSON = 76  # prescriptions a person of the demo profile has on average
-STAGES = ("import", "spec", "reference", "ingest", "quality", "checks", "staged", "exposure", "cohort", "summary", "estimate", "publication")
+STAGES = (
+    "import",
+    "spec",
+    "reference",
+    "ingest",
+    "quality",
+    "checks",
+    "staged",
+    "exposure",
+    "cohort",
+    "summary",
+    "estimate",
+    "publication",
+)
 
 
 def make_source(folder: Path, *, rows: int) -> int:
@@ -33,7 +46,11 @@ def make_source(folder: Path, *, rows: int) -> int:
     from pipelines.steps import reference_frame
 
     made = simulate(
-        "demo", persons=max(rows // ROWS_PER_PERSON, 100), seed=1, drugs=reference_frame("drug"), outcomes=reference_frame("outcome")
+        "demo",
+        persons=max(rows // ROWS_PER_PERSON, 100),
+        seed=1,
+        drugs=reference_frame("drug"),
+        outcomes=reference_frame("outcome"),
     )
     folder.mkdir(parents=True)
     for name, frame in made.tables.items():
@@ -104,7 +121,9 @@ def page(rows: int, rounds: list[dict[str, dict[str, object]]]) -> str:
     def ratio(kind: str) -> float:
         return statistics.median(float(r[kind]["seconds"]) / float(r["sort"]["seconds"]) for r in rounds)
 
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+    ).stdout.strip()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     lines = [
         "# Benchmarks",
@@ -119,7 +138,11 @@ def page(rows: int, rounds: list[dict[str, dict[str, object]]]) -> str:
         "| what | seconds | times the sort | peak resident MiB |",
         "|---|--:|--:|--:|",
     ]
-    names = {"scan": "DuckDB scans the four columns", "sort": "DuckDB sorts them by person, drug, start", "run": "the whole run"}
+    names = {
+        "scan": "DuckDB scans the four columns",
+        "sort": "DuckDB sorts them by person, drug, start",
+        "run": "the whole run",
+    }
     for kind, name in names.items():
         lines.append(f"| {name} | {median(kind, 'seconds'):.2f} | {ratio(kind):.2f} | {median(kind, 'peak_mib'):.0f} |")
     lines += ["", "| stage of the run | seconds | share |", "|---|--:|--:|"]

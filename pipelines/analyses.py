@@ -67,7 +67,16 @@ def _persistence(build: Build) -> tuple[list[Estimate], pl.DataFrame]:
 
 def _discontinuation(build: Build) -> tuple[list[Estimate], None]:
     endings = build.warehouse.read("summary.ending_count")
-    return discontinuation.discontinuation(endings, confidence=build.spec.analysis.confidence_level), None
+    source = build.warehouse.read("meta.source").row(0, named=True)
+    with_reason = build.warehouse.query("SELECT COUNT(*) AS n FROM staged.prescription WHERE stop_reason IS NOT NULL")[
+        "n"
+    ][0]
+    records = discontinuation.ReasonRecords(
+        names_reasons=source["has_discontinuation"] or with_reason > 0, has_adverse_events=source["has_adverse_event"]
+    )
+    return discontinuation.discontinuation(
+        endings, confidence=build.spec.analysis.confidence_level, reason_records=records
+    ), None
 
 
 def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:

@@ -50,9 +50,7 @@ def daemon(tmp_path: Path, home: Path) -> Iterator[None]:
             process.wait(timeout=60)
 
 
-def test_a_tick_publishes_the_next_is_skipped_and_a_blocked_one_fails(
-    daemon: None, home: Path, tmp_path: Path
-) -> None:
+def test_a_tick_publishes_the_next_is_skipped_and_a_blocked_one_fails(daemon: None, home: Path, tmp_path: Path) -> None:
     database = tmp_path / "out" / "coexposure.duckdb"
     with dg.DagsterInstance.from_config(str(home)) as instance:
         assert _eventually(database.is_file), (tmp_path / "daemon.log").read_text()[-3000:]

@@ -38,7 +38,9 @@ def test_the_answers_are_those_of_the_hand_made_records(database: Path) -> None:
     first = answers[1].filter(pl.col("regimen_id") == "infliximab+omalizumab")
     assert first.row(0) == ("infliximab+omalizumab", 1, 0.2)  # 56 days
     assert answers[2].select((pl.col("days_in_intervals") == pl.col("days_observed")).all()).item()
-    months = answers[3].filter((pl.col("method") == "naive_order_statistic") & (pl.col("population") == "first_episode"))
+    months = answers[3].filter(
+        (pl.col("method") == "naive_order_statistic") & (pl.col("population") == "first_episode")
+    )
     assert months["months"].to_list() == [round(56 / 30.4375, 2)]
     assert answers[4].rows() == [("second_started", "unknown", 1)]
     assert answers[8].height == 7
