@@ -231,7 +231,7 @@ def publication(context: dg.AssetExecutionContext, study_run: StudyRun) -> Itera
     write_report(build, report, run_id=run_id, written=started, fingerprint=print_of_input)
     write_quarantine(build.warehouse, quarantine)
     publish(build.warehouse, report=report, quarantine=quarantine, out=out)
-    purge(out, keep=run_id)
+    purge(out, run_id=run_id)
     yield from rows
     yield dg.MaterializeResult(
         asset_key=dg.AssetKey(["report", "bundle"]),

@@ -64,7 +64,7 @@ def execute_study(
         progress.update(bar, description="published" if result.success else "stopped")
     if result.success:
         return None
-    purge(out, keep=run_id)
+    purge(out, run_id=run_id)
     return _failure(result)
 
 

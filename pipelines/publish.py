@@ -108,12 +108,12 @@ def exchange(new: Path, published: Path) -> None:
     shutil.rmtree(new)
 
 
-def purge(out: Output, *, keep: str) -> None:
-    """Removes what failed or killed runs left in the scratch folder; young files of another run stay."""
+def purge(out: Output, *, run_id: str) -> None:
+    """Removes what this run and, a day later, killed runs left in the scratch folder; another's young files stay."""
     if not out.build.is_dir():
         return
     for entry in out.build.iterdir():
-        if entry.name.startswith(keep) or time.time() - entry.stat().st_mtime > _STALE_AFTER_SECONDS:
+        if entry.name.startswith(run_id) or time.time() - entry.stat().st_mtime > _STALE_AFTER_SECONDS:
             shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
 
 
