@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,9 +13,8 @@ from analysis.disclosure import disclosed
 from analysis.disclosure_persistence import Moment, kept_moments
 from analysis.report import ReportInput, write_bundle
 from analysis.report.wording import count
-from tests.unit.analysis.report.conftest import make_report  # noqa: F401 (fixture)
+from tests.unit.analysis.report.small import small_report
 
-Make = Callable[..., ReportInput]
 MINIMUM = 5
 RATES = {"none": (180, 60013, 9), "alpha": (110, 41017, 12), "beta": (79, 31019, 3), "alpha+beta": (31, 9109, 0)}
 ENDINGS = {
@@ -44,9 +42,9 @@ def public(frames: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
 
 
 @pytest.fixture(scope="module")
-def small(make_report: Make) -> ReportInput:  # noqa: F811
+def small() -> ReportInput:
     """The small study with a small count of every kind, under the public profile."""
-    report = make_report(
+    report = small_report(
         settings={"disclosure": {"profile": "public", "minimum_count": MINIMUM}},
         rates=RATES,
         endings=ENDINGS,

@@ -7,12 +7,12 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from analysis.report import ReportInput, write_bundle
+from analysis.report import write_bundle
+from tests.unit.analysis.report.small import small_report
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -57,8 +57,8 @@ def measured(page: str, folder: Path, width: int) -> dict[str, object]:
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_nothing_overflows_a_phone(make_report: Callable[..., ReportInput], tmp_path: Path) -> None:
-    write_bundle(make_report(), tmp_path / "report", run={}, fingerprint="f" * 64)
+def test_nothing_overflows_a_phone(tmp_path: Path) -> None:
+    write_bundle(small_report(), tmp_path / "report", run={}, fingerprint="f" * 64)
     page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
     assert measured(page, tmp_path / "phone", 420) == {"scroll": 420, "wide": []}
 

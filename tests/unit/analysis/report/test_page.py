@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 
 from analysis.report import ReportInput, write_bundle
 from analysis.report.wording import THIN, count, number
-
-Make = Callable[..., ReportInput]
+from tests.unit.analysis.report.small import small_report
 
 
 def page_of(report: ReportInput, folder: Path) -> str:
@@ -38,8 +36,8 @@ def one(report: ReportInput, **equal: object) -> dict[str, object]:
     return frame.row(0, named=True)
 
 
-def test_numbers_of_the_page_are_those_of_the_estimates(make_report: Make, tmp_path: Path) -> None:
-    report = make_report()
+def test_numbers_of_the_page_are_those_of_the_estimates(tmp_path: Path) -> None:
+    report = small_report()
     page = page_of(report, tmp_path / "report")
     rate = one(report, analysis="incidence", regimen_id="alpha")
     row = next(row for row in cells_of(page, "incidence_by_regimen") if row[0] == "Alpha")
@@ -53,30 +51,30 @@ def test_numbers_of_the_page_are_those_of_the_estimates(make_report: Make, tmp_p
     assert any("indirect" in cell and "seen in an independent source" in cell for cell in ladder)
 
 
-def test_a_zero_is_worded_by_what_it_does_not_exclude(make_report: Make, tmp_path: Path) -> None:
-    page = words(page_of(make_report(), tmp_path / "report"))
+def test_a_zero_is_worded_by_what_it_does_not_exclude(tmp_path: Path) -> None:
+    page = words(page_of(small_report(), tmp_path / "report"))
     assert (
         "First combinations stopped for an adverse event: no events in 31 persons; up to 11.2 % not excluded"
         in page.replace(THIN, " ")
     )
 
 
-def test_stops_without_any_recorded_reason_are_not_called_zero(make_report: Make, tmp_path: Path) -> None:
+def test_stops_without_any_recorded_reason_are_not_called_zero(tmp_path: Path) -> None:
     endings = {
         ("stopped", "both", "unknown"): (17, 5004),
         ("death", "", "death"): (5, 1009),
         ("censored", "", ""): (9, 2994),
     }
-    page = words(page_of(make_report(endings=endings), tmp_path / "report"))
+    page = words(page_of(small_report(endings=endings), tmp_path / "report"))
     assert "17 of 31 first combinations were stopped and no reason is recorded for any of them" in page
     assert "First combinations stopped for an adverse event" not in page.split("Gate")[0].split("1 Attrition")[0]
 
 
-def test_every_estimate_that_is_not_ok_stands_on_the_page_with_its_reason(make_report: Make, tmp_path: Path) -> None:
+def test_every_estimate_that_is_not_ok_stands_on_the_page_with_its_reason(tmp_path: Path) -> None:
     for name, report in (
         (
             "some",
-            make_report(
+            small_report(
                 rates={
                     "none": (180, 60013, 0),
                     "alpha": (110, 41017, 0),
@@ -85,7 +83,7 @@ def test_every_estimate_that_is_not_ok_stands_on_the_page_with_its_reason(make_r
                 }
             ),
         ),
-        ("all", make_report(is_assessable=False)),
+        ("all", small_report(is_assessable=False)),
     ):
         page = words(page_of(report, tmp_path / name))
         table = pl.read_csv(tmp_path / name / "tables/unanswered.csv")
@@ -95,13 +93,13 @@ def test_every_estimate_that_is_not_ok_stands_on_the_page_with_its_reason(make_r
         assert not [reason for reason in found["reason"].unique() if words(str(reason)) not in page]
 
 
-def test_totals_of_tables_are_the_sums_of_their_rows(make_report: Make, tmp_path: Path) -> None:
+def test_totals_of_tables_are_the_sums_of_their_rows(tmp_path: Path) -> None:
     regimens = (
         {"none": (180, 200, 50000)}
         | {f"drug{n}": (40 + n, 50, 1000 + n) for n in range(20)}
         | {f"a+drug{n}": (20, 21, 300) for n in range(15)}
     )
-    page_of(make_report(observed=regimens), tmp_path / "report")
+    page_of(small_report(observed=regimens), tmp_path / "report")
     exposure = pl.read_csv(tmp_path / "report/tables/exposure.csv")
     rows, whole = exposure.filter(pl.col("regimen") != "total"), exposure.filter(pl.col("regimen") == "total")
     assert rows["time_days"].sum() == whole["time_days"][0] == sum(days for _, _, days in regimens.values())
@@ -116,16 +114,16 @@ def test_totals_of_tables_are_the_sums_of_their_rows(make_report: Make, tmp_path
     assert (account["rows_in"] == account["rows_kept"] + account["rows_quarantined"] + account["rows_duplicate"]).all()
 
 
-def test_endings_sum_to_the_persons_followed(make_report: Make, tmp_path: Path) -> None:
-    page_of(make_report(), tmp_path / "report")
+def test_endings_sum_to_the_persons_followed(tmp_path: Path) -> None:
+    page_of(small_report(), tmp_path / "report")
     endings = pl.read_csv(tmp_path / "report/tables/discontinuation.csv").filter(pl.col("group") == "How they ended")
     assert endings["stops"].to_list() == [17, 5, 9]
     assert endings["persons"].unique().to_list() == [31]
 
 
-def test_a_study_without_optional_things_says_why_a_section_is_empty(make_report: Make, tmp_path: Path) -> None:
+def test_a_study_without_optional_things_says_why_a_section_is_empty(tmp_path: Path) -> None:
     alone = {"none": (180, 240, 73331), "alpha": (120, 150, 40003)}
-    report = make_report(
+    report = small_report(
         settings={
             "contrast": [],
             "exposure_rule": [{"id": "primary"}, {"id": "long"}],
@@ -152,12 +150,12 @@ def test_a_study_without_optional_things_says_why_a_section_is_empty(make_report
         assert re.search(r"<table|<p|<dl|<ol", section), section[:80]
 
 
-def test_several_datings_of_an_outcome_stand_side_by_side(make_report: Make, tmp_path: Path) -> None:
+def test_several_datings_of_an_outcome_stand_side_by_side(tmp_path: Path) -> None:
     twice = [
         {"id": "infection", "label": "Infection at start", "codes": {"ICD10": ["A41"]}},
         {"id": "late", "label": "Infection at end", "date_rule": "visit_end", "codes": {"ICD10": ["A41"]}},
     ]
-    report = make_report(settings={"outcome": twice})
+    report = small_report(settings={"outcome": twice})
     late = (
         report.frames["estimate.result"]
         .filter(pl.col("outcome_id") == "infection")
@@ -175,26 +173,26 @@ def test_several_datings_of_an_outcome_stand_side_by_side(make_report: Make, tmp
     assert "The order of drug and diagnosis inside one stay is not known" in page
 
 
-def test_the_page_draws_no_conclusion(make_report: Make, tmp_path: Path) -> None:
-    page = words(page_of(make_report(), tmp_path / "report")).lower()
+def test_the_page_draws_no_conclusion(tmp_path: Path) -> None:
+    page = words(page_of(small_report(), tmp_path / "report")).lower()
     text = page.replace("safety report", "").replace("safety board", "")
     assert not re.search(r"\b(safe|causes|caused|causal|due to the combination|significant|p-value|p =)\b", text)
 
 
-def test_sensitivity_gives_each_key_number_under_each_rule(make_report: Make, tmp_path: Path) -> None:
-    page_of(make_report(), tmp_path / "report")
+def test_sensitivity_gives_each_key_number_under_each_rule(tmp_path: Path) -> None:
+    page_of(small_report(), tmp_path / "report")
     table = pl.read_csv(tmp_path / "report/tables/sensitivity.csv")
     assert table.group_by("group").agg(pl.col("rule").n_unique())["rule"].unique().to_list() == [2]
     assert table["group"].n_unique() == 4
 
 
-def test_standing_limitations_come_in_by_their_condition(make_report: Make, tmp_path: Path) -> None:
-    few = words(page_of(make_report(), tmp_path / "few"))
+def test_standing_limitations_come_in_by_their_condition(tmp_path: Path) -> None:
+    few = words(page_of(small_report(), tmp_path / "few"))
     assert "Fewer than 50 persons had a combination (31)" in few
     assert "The literature values shown are indirect" in few
     assert "Where no event was seen the upper limit is the finding." in few
     assert "eras as delivered" not in few
-    report = make_report(
+    report = small_report(
         settings={"report": {"benchmarks": False, "limitations": ["A limitation of this study alone."]}}
     )
     source = report.frames["meta.source"].with_columns(
