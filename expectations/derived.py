@@ -17,7 +17,7 @@ DERIVED_RULES: tuple[Rule, ...] = (
         block_above=0, sentence="a combination has no length or is not inside the use of each of its drugs",
         sql="SELECT r.exposure_rule, r.start_date FROM {batch} AS r LEFT JOIN exposure.episode AS e "
         "ON r.exposure_rule = e.exposure_rule AND r.person_id = e.person_id AND e.start_date <= r.start_date "
-        "AND r.stop_date <= e.stop_date AND CONCAT('+', r.regimen_id, '+') LIKE CONCAT('%+', e.drug_id, '+%') "
+        "AND r.stop_date <= e.stop_date AND CONTAINS(CONCAT('+', r.regimen_id, '+'), CONCAT('+', e.drug_id, '+')) "
         "GROUP BY r.exposure_rule, r.person_id, r.regimen_id, r.episode_number, r.start_date, r.stop_date, r.drug_count "
         "HAVING r.stop_date <= r.start_date OR COUNT(e.drug_id) <> r.drug_count",
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
@@ -19,7 +20,14 @@ from sqlglot import exp
 
 ROOT = Path(__file__).parent
 BUILT_SCHEMAS = ("quality", "staged", "exposure", "cohort", "summary")
-_FORBIDDEN_FUNCTIONS = {"HASH", "QUANTILE_CONT", "QUANTILE_DISC", "REGEXP_MATCHES", "REGEXP_EXTRACT", "REGEXP_FULL_MATCH"}
+_FORBIDDEN_FUNCTIONS = {
+    "HASH",
+    "QUANTILE_CONT",
+    "QUANTILE_DISC",
+    "REGEXP_MATCHES",
+    "REGEXP_EXTRACT",
+    "REGEXP_FULL_MATCH",
+}
 
 
 class CatalogError(ValueError):
@@ -79,7 +87,9 @@ class Query:
 @cache
 def queries() -> dict[str, Query]:
     """Every SELECT of the house by table name, each after the tables it reads."""
-    found = {query.name: query for schema in BUILT_SCHEMAS for query in map(_read, sorted((ROOT / schema).glob("*.sql")))}
+    found = {
+        query.name: query for schema in BUILT_SCHEMAS for query in map(_read, sorted((ROOT / schema).glob("*.sql")))
+    }
     order = TopologicalSorter({name: [r for r in query.reads if r in found] for name, query in found.items()})
     return {name: found[name] for name in order.static_order()}
 
@@ -112,30 +122,48 @@ def parse(text: str) -> exp.Select:
 def breaches(text: str) -> list[str]:
     """What in this SELECT would break or silently differ on Spark, or makes its result depend on chance."""
     tree = parse(text)
-    found = []
-    if any(isinstance(e, exp.Star) and not isinstance(e.parent, exp.Count) for e in tree.find_all(exp.Star)):
-        found.append("SELECT * hides the columns")
-    for window in tree.find_all(exp.Window):
-        if not window.args.get("order") and isinstance(window.this, exp.RowNumber | exp.Lag | exp.Lead):
-            found.append(f"window without ORDER BY: {window.sql('duckdb')[:60]}")
-    for group in tree.find_all(exp.Group):
-        if group.args.get("all") or any(isinstance(e, exp.Literal) for e in group.expressions):
-            found.append("GROUP BY ALL or by position")
-    for order in tree.find_all(exp.Ordered):
-        if isinstance(order.this, exp.Literal):
-            found.append("ORDER BY position")
-    for join in tree.find_all(exp.Join):
-        if join.args.get("method") == "ASOF":
-            found.append("ASOF join")
-    for function in tree.find_all(exp.Func):
-        name = function.sql_name() if not isinstance(function, exp.Anonymous) else str(function.this)
-        if name.upper() in _FORBIDDEN_FUNCTIONS:
-            found.append(f"function {name.upper()} differs between engines")
-    if any(isinstance(cast.to.this, exp.DataType.Type) and cast.to.this.name in ("INT128", "UINT128") for cast in tree.find_all(exp.Cast)):
-        found.append("HUGEINT")
+    checks = (_hidden_columns, _unordered_windows, _positions, _foreign_functions, _wide_integers)
+    found = [breach for check in checks for breach in check(tree)]
     if "//" in re.sub(r"--[^\n]*|'[^']*'", "", text):
         found.append("integer division //")
     return found
+
+
+def _hidden_columns(tree: exp.Expression) -> Iterator[str]:
+    if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
+        yield "SELECT * hides the columns"
+
+
+def _unordered_windows(tree: exp.Expression) -> Iterator[str]:
+    for window in tree.find_all(exp.Window):
+        ranked = isinstance(window.this, exp.RowNumber | exp.Lag | exp.Lead)
+        if not window.args.get("order") and (ranked or window.args.get("spec")):
+            yield f"window without ORDER BY: {window.sql('duckdb')[:60]}"
+
+
+def _positions(tree: exp.Expression) -> Iterator[str]:
+    for group in tree.find_all(exp.Group):
+        if group.args.get("all") or any(isinstance(item, exp.Literal) for item in group.expressions):
+            yield "GROUP BY ALL or by position"
+    for order in tree.find_all(exp.Ordered):
+        if isinstance(order.this, exp.Literal):
+            yield "ORDER BY position"
+    for join in tree.find_all(exp.Join):
+        if join.args.get("method") == "ASOF":
+            yield "ASOF join"
+
+
+def _foreign_functions(tree: exp.Expression) -> Iterator[str]:
+    for function in tree.find_all(exp.Func):
+        name = str(function.this) if isinstance(function, exp.Anonymous) else function.sql_name()
+        if name.upper() in _FORBIDDEN_FUNCTIONS:
+            yield f"function {name.upper()} differs between engines"
+
+
+def _wide_integers(tree: exp.Expression) -> Iterator[str]:
+    for cast in tree.find_all(exp.Cast):
+        if getattr(cast.to.this, "name", "") in ("INT128", "UINT128"):
+            yield "HUGEINT is unknown to Spark"
 
 
 def transpiled(text: str, *, dialect: str) -> str:

@@ -32,6 +32,7 @@ class Warehouse:
         self.path = path
         self._threads = threads
         self._memory_limit = memory_limit
+        self._held: duckdb.DuckDBPyConnection | None = None
 
     def create(self) -> None:
         """An empty file of the storage version that is published, with every schema of the house."""
@@ -54,8 +55,21 @@ class Warehouse:
         return self.path.with_name(self.path.name + ".wal")
 
     @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keeps one connection open for many small statements; nothing else can open the file meanwhile."""
+        with self.connection() as con:
+            self._held = con
+            try:
+                yield
+            finally:
+                self._held = None
+
+    @contextmanager
     def connection(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the settings of the house. Temporary files lie beside the file."""
+        if self._held is not None:
+            yield self._held
+            return
         con = duckdb.connect(str(self.path), read_only=read_only)
         try:
             con.execute("SET enable_progress_bar = false")
@@ -77,6 +91,7 @@ class Warehouse:
                 try:
                     con.execute(statement)
                 except duckdb.Error as error:
+                    con.execute("ROLLBACK")
                     raise WarehouseError(_without_values(error)) from error
             con.execute("COMMIT")
 
@@ -181,7 +196,19 @@ class Warehouse:
             con.execute(f"COMMENT ON COLUMN {table.name}.{identifier(column.name)} IS {quoted(column.comment)}")
 
 
-SCHEMAS = ("raw", "intake", "reference", "spec", "quality", "staged", "exposure", "cohort", "summary", "estimate", "meta")
+SCHEMAS = (
+    "raw",
+    "intake",
+    "reference",
+    "spec",
+    "quality",
+    "staged",
+    "exposure",
+    "cohort",
+    "summary",
+    "estimate",
+    "meta",
+)
 
 
 def guarded_query(path: Path, text: str) -> pl.DataFrame:
@@ -243,5 +270,7 @@ def _first_line(error: duckdb.Error) -> str:
 def _without_values(error: duckdb.Error) -> str:
     """The first line of an error with everything quoted left out: it may be a person's data."""
     lines = str(error).splitlines()
-    shape = [line.strip() for line in lines[1:] if re.match(r"^\s*(Expected Number of Columns: \d|Invalid unicode)", line)]
+    shape = [
+        line.strip() for line in lines[1:] if re.match(r"^\s*(Expected Number of Columns: \d|Invalid unicode)", line)
+    ]
     return ". ".join([re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", lines[0]).rstrip(". "), *shape[:1]])

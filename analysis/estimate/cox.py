@@ -38,6 +38,8 @@ _LEAST_INFORMATION = 1e-12
 _LEAST_EIGENVALUE = 1e-9
 # Last Newton step, in standard deviations, of a coefficient that has found its place while another runs away.
 _SETTLED_STEP = 1e-4
+# Robust over model-based standard error: below, the residuals of every cluster sum to rounding.
+_NO_SPREAD = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,14 +123,17 @@ def hazard_ratio(fit: CoxFit, covariate: str) -> Answer:
     method = f"cox_{fit.ties}_robust"
     index = fit.covariates.index(covariate)
     coefficient, standard_error = fit.coefficients[index], fit.robust_standard_errors[index]
+    model_standard_error = fit.model_standard_errors[index]
     nothing = not_estimable(
         method,
-        fit.reasons[index] or "the robust standard error needs two persons",
+        fit.reasons[index] or "the score residuals cancel within each person, as with one: no robust standard error",
         person_count=fit.person_count,
         event_count=fit.event_count,
         person_days=fit.person_days,
     )
-    if coefficient is None or not standard_error or fit.person_count < 2:
+    if coefficient is None or standard_error is None or model_standard_error is None:
+        return nothing
+    if standard_error < _NO_SPREAD * model_standard_error:
         return nothing
     spread = normal_quantile(fit.confidence) * standard_error
     return replace(

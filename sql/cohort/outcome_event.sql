@@ -74,6 +74,8 @@ numbered AS (
     q.outcome_id,
     q.component_id,
     q.record_date,
+    q.record_table,
+    q.record_id,
     SUM(CASE WHEN q.previous_date IS NULL OR DATE_DIFF('day', q.previous_date, q.record_date) > o.episode_gap_days THEN 1 ELSE 0 END)
       OVER (
         PARTITION BY q.person_id, q.outcome_id ORDER BY q.record_date, q.record_table, q.record_id, q.component_id
@@ -89,6 +91,6 @@ SELECT
   MIN(n.record_date) AS event_date,
   MAX(n.record_date) AS last_record_date,
   MIN(n.component_id) AS component_id,
-  COUNT(*) AS record_count
+  COUNT(DISTINCT CONCAT(n.record_table, '/', n.record_id)) AS record_count
 FROM numbered AS n
 GROUP BY n.person_id, n.outcome_id, n.event_number

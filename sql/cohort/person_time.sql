@@ -105,6 +105,6 @@ SELECT
   c.risk_drug_count,
   c.toruner_count,
   c.broad_count,
-  CASE WHEN c.start_date <= c.event_date AND c.event_date < c.stop_date THEN 1 ELSE 0 END AS event_count
+  CAST(CASE WHEN c.start_date <= c.event_date AND c.event_date < c.stop_date THEN 1 ELSE 0 END AS BIGINT) AS event_count
 FROM clipped AS c
 WHERE c.start_date < c.stop_date

@@ -73,7 +73,7 @@ ended AS (
     AND k.person_id = e.person_id
     AND e.start_date <= k.start_date
     AND k.stop_date <= e.stop_date
-    AND CONCAT('+', k.regimen_id, '+') LIKE CONCAT('%+', e.drug_id, '+%')
+    AND CONTAINS(CONCAT('+', k.regimen_id, '+'), CONCAT('+', e.drug_id, '+'))
   GROUP BY k.exposure_rule, k.person_id, k.regimen_id, k.drug_count, k.start_date, k.stop_date, k.first_drug_id
 ),
 decided AS (
@@ -96,7 +96,7 @@ decided AS (
     AND e.start_date <= k.start_date
     AND k.stop_date <= e.stop_date
     AND e.ending_date = k.ending_date
-    AND CONCAT('+', k.regimen_id, '+') LIKE CONCAT('%+', e.drug_id, '+%')
+    AND CONTAINS(CONCAT('+', k.regimen_id, '+'), CONCAT('+', e.drug_id, '+'))
   GROUP BY
     k.exposure_rule, k.person_id, k.regimen_id, k.drug_count, k.start_date, k.stop_date, k.first_drug_id, k.ending_date
 )

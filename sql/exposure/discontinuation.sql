@@ -28,7 +28,7 @@ stop_record AS (
   FROM staged.prescription AS p
   INNER JOIN exposure.window AS w ON p.prescription_id = w.prescription_id
   LEFT JOIN reference.stop_reason AS r ON LOWER(p.stop_reason) = r.synonym
-  WHERE p.stop_reason IS NOT NULL AND w.stop_date IS NOT NULL
+  WHERE p.stop_reason IS NOT NULL AND w.stop_date IS NOT NULL AND COALESCE(r.reason, 'unmapped') <> 'unknown'
 ),
 candidate AS (
   SELECT
@@ -36,7 +36,7 @@ candidate AS (
     ABS(DATE_DIFF('day', s.stop_date, e.ending_date)) AS distance_days
   FROM ended AS e
   INNER JOIN stop_record AS s
-    ON e.person_id = s.person_id AND CONCAT('+', e.stopped_drugs, '+') LIKE CONCAT('%+', s.drug_id, '+%')
+    ON e.person_id = s.person_id AND CONTAINS(CONCAT('+', e.stopped_drugs, '+'), CONCAT('+', s.drug_id, '+'))
   CROSS JOIN spec.study AS k
   WHERE e.ending = 'stopped' AND ABS(DATE_DIFF('day', s.stop_date, e.ending_date)) <= k.stop_reason_window_days
   UNION ALL

@@ -12,6 +12,16 @@ record AS (
   SELECT c.start_date AS record_date FROM intake.condition AS c
   UNION ALL
   SELECT d.death_date AS record_date FROM intake.death AS d
+  UNION ALL
+  SELECT t.stop_date AS record_date FROM intake.discontinuation AS t
+  UNION ALL
+  SELECT CAST(v.start_datetime AS DATE) AS record_date FROM intake.visit AS v
+  UNION ALL
+  SELECT CAST(m.datetime AS DATE) AS record_date FROM intake.measurement AS m
+  UNION ALL
+  SELECT y.date AS record_date FROM intake.symptom_score AS y
+  UNION ALL
+  SELECT z.date AS record_date FROM intake.procedure AS z
 ),
 latest AS (
   SELECT MAX(r.record_date) AS last_date FROM record AS r

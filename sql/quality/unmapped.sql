@@ -22,10 +22,10 @@ reason AS (
   GROUP BY d.reason_source_value
 ),
 condition_code AS (
-  SELECT c.code AS source_value, COUNT(*) AS row_count
+  SELECT COALESCE(c.code, '') AS source_value, COUNT(*) AS row_count
   FROM staged.condition AS c
   WHERE c.code_system IS NULL
-  GROUP BY c.code
+  GROUP BY COALESCE(c.code, '')
 )
 SELECT 'prescription' AS table_name, p.source_value, p.code_system, p.row_count FROM prescription AS p
 UNION ALL

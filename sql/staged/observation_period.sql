@@ -11,6 +11,10 @@ WITH first_record AS (
     SELECT c.person_id, c.start_date AS record_date FROM staged.condition AS c
     UNION ALL
     SELECT v.person_id, v.start_date AS record_date FROM staged.visit AS v
+    UNION ALL
+    SELECT t.person_id, t.stop_date - 1 AS record_date FROM staged.discontinuation AS t
+    UNION ALL
+    SELECT d.person_id, d.death_date AS record_date FROM staged.death AS d
   ) AS r
   GROUP BY r.person_id
 ),

@@ -147,7 +147,8 @@ def test_covariates_that_repeat_each_other_are_not_estimable() -> None:
 def test_one_person_has_no_robust_standard_error() -> None:
     rows = frame((1, 0, 5, 1, 1), (1, 0, 6, 1, 0), (1, 0, 9, 1, 1), (1, 0, 10, 0, 0))
     answer = hazard_ratio(fit_x(rows), "x")
-    assert (answer.status, answer.reason) == ("not_estimable", "the robust standard error needs two persons")
+    assert answer.status == "not_estimable"
+    assert answer.reason.startswith("the score residuals cancel within each person")
 
 
 def test_persons_may_be_named_by_text_and_the_cluster_by_another_column() -> None:
@@ -196,7 +197,7 @@ def same(one: CoxFit, other: CoxFit) -> bool:
 
 @pytest.mark.parametrize("ties", EVERY_TIES)
 @given(cut=st.integers(1, 20))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_splitting_rows_in_time_changes_nothing(cut: int, ties: Ties) -> None:
     truth = TRUTH["tied"]
     rows = counting_rows(truth)
@@ -213,7 +214,7 @@ def test_splitting_rows_in_time_changes_nothing(cut: int, ties: Ties) -> None:
 
 
 @given(shift=st.integers(-1000, 1000), factor=st.sampled_from([0.001, 0.5, 20.0, 1e4]))
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 def test_moving_and_scaling_a_covariate_scales_its_coefficient_only(shift: int, factor: float) -> None:
     truth = TRUTH["tied"]
     rows = counting_rows(truth)

@@ -5,7 +5,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.estimate.incidence import incidence_rate_per_100py
@@ -47,6 +47,7 @@ def test_events_without_time_and_negative_counts_are_refused(events: int, person
         incidence_rate_per_100py(events, person_days, person_count=None, confidence=0.95)
 
 
+@settings(deadline=None)
 @given(events=st.integers(0, 10_000), person_days=st.integers(1, 10**9), factor=st.integers(2, 50))
 def test_the_same_events_in_more_time_scale_value_and_limits(events: int, person_days: int, factor: int) -> None:
     short = incidence_rate_per_100py(events, person_days, person_count=None, confidence=0.95)

@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import nchypergeom_fisher
 
@@ -35,6 +35,7 @@ def margin_sets(draw: st.DrawFn) -> Margins:
     return Margins(exposed=exposed, comparator=comparator, cases=draw(st.integers(1, exposed + comparator - 1)))
 
 
+@settings(deadline=None)
 @given(margins=margin_sets())
 def test_probabilities_equal_fractions(margins: Margins) -> None:
     truth = exact_probabilities(margins)
@@ -46,6 +47,7 @@ def test_probabilities_equal_fractions(margins: Margins) -> None:
     assert mass.mean() == pytest.approx(float(sum(c * p for c, p in truth.items())), rel=1e-11)
 
 
+@settings(deadline=None)
 @given(strata=st.lists(margin_sets(), min_size=1, max_size=4))
 def test_strata_add_up_as_independent_counts(strata: list[Margins]) -> None:
     truth = {0: Fraction(1)}

@@ -6,6 +6,8 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from analysis.estimate.partial_likelihood import Ties, evaluate, maximise, risk_sets, score_residuals
@@ -80,7 +82,32 @@ def test_a_first_step_that_overshoots_is_halved() -> None:
         np.zeros(1_000, dtype=np.int64), np.arange(1, 1_001), np.ones(1_000, dtype=np.bool_), ties="efron"
     )
     null = evaluate(sets, exposed, np.zeros(1))
-    assert evaluate(sets, exposed, null.score / null.information[0]).log_likelihood < null.log_likelihood
+    step = null.score / null.information[0]
+    assert step[0] == pytest.approx(499.25, abs=0.01)
+    assert evaluate(sets, exposed, step).log_likelihood < null.log_likelihood
     top = maximise(sets, exposed)
     assert top.has_converged
     assert math.exp(top.beta[0]) == pytest.approx(math.sqrt(999 * 998), rel=1e-9)
+
+
+@settings(deadline=None)
+@given(
+    stays=st.lists(st.tuples(st.integers(0, 40), st.integers(1, 40)), min_size=1, max_size=30),
+    times=st.sets(st.integers(1, 80), min_size=1, max_size=70),
+)
+def test_sums_over_risk_sets_are_those_of_the_rows_at_risk(stays: list[tuple[int, int]], times: set[int]) -> None:
+    # One row per event time, at risk on that day only, so that every time has an event.
+    ends = sorted(times)
+    start = np.array([day - 1 for day in ends] + [first for first, _ in stays])
+    stop = np.array([*ends, *(first + length for first, length in stays)])
+    sets, kept = risk_sets(start, stop, np.arange(start.size) < len(ends), ties="efron")
+    values = (7.0 ** np.arange(start.size)) % 1_000_003  # whole numbers: sums are exact
+    truth = [values[(start < day) & (day <= stop)].sum() for day in ends]
+    assert sets.sums(values[kept]).tolist() == truth
+
+
+def test_a_large_weight_that_has_left_leaves_no_rounding_behind() -> None:
+    # After day 1 the heavy row is gone; 1e20 + 1 - 1e20 would be 0.
+    start, stop = np.zeros(4, dtype=np.int64), np.array([1, 2, 3, 4])
+    sets, _ = risk_sets(start, stop, np.ones(4, dtype=np.bool_), ties="efron")
+    assert sets.sums(np.array([1e20, 1.0, 1.0, 1.0])).tolist() == [1e20, 3.0, 2.0, 1.0]

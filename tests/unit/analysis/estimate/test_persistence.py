@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
@@ -264,6 +264,7 @@ ROWS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(rows=ROWS)
 def test_a_row_of_many_equals_many_rows_of_one(rows: list[Row]) -> None:
     single = [
@@ -277,6 +278,7 @@ def test_a_row_of_many_equals_many_rows_of_one(rows: list[Row]) -> None:
     assert (one.median, one.gap) == (many.median, many.gap)
 
 
+@settings(deadline=None)
 @given(rows=ROWS)
 def test_the_curve_is_the_product_of_those_who_stay(rows: list[Row]) -> None:
     km = kaplan_meier(durations(*rows), confidence=0.9)

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.estimate.proportion import proportion
@@ -47,6 +47,7 @@ def test_counts_that_are_no_share_are_refused(events: int, total: int) -> None:
         proportion(events, total, confidence=0.95)
 
 
+@settings(deadline=None)
 @given(total=st.integers(1, 10_000), data=st.data())
 def test_counting_the_others_turns_the_interval_over(total: int, data: st.DataObject) -> None:
     events = data.draw(st.integers(0, total))

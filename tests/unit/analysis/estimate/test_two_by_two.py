@@ -245,6 +245,7 @@ def inverse(number: float | None) -> float | None:
     return None if number is None or number == 0 else 1 / number
 
 
+@settings(deadline=None)
 @given(table=TABLE, method=st.sampled_from(EVERY_METHOD))
 def test_swapping_the_groups_inverts_value_and_limits(table: TwoByTwo, method: OddsRatioMethod) -> None:
     one = odds_ratio(table, method=method, confidence=0.95)
@@ -255,6 +256,7 @@ def test_swapping_the_groups_inverts_value_and_limits(table: TwoByTwo, method: O
     assert one.p_value == (None if other.p_value is None else pytest.approx(other.p_value, rel=1e-8))
 
 
+@settings(deadline=None)
 @given(table=TABLE)
 def test_swapping_cases_and_noncases_inverts_the_exact_estimate(table: TwoByTwo) -> None:
     turned = TwoByTwo(table.exposed_noncases, table.exposed_cases, table.comparator_noncases, table.comparator_cases)
@@ -263,6 +265,7 @@ def test_swapping_cases_and_noncases_inverts_the_exact_estimate(table: TwoByTwo)
     assert inverse(one.value) == (None if not other.value else pytest.approx(other.value, rel=1e-8))
 
 
+@settings(deadline=None)
 @given(table=TABLE)
 def test_mid_p_limits_lie_within_the_conditional_ones(table: TwoByTwo) -> None:
     wide = odds_ratio(table, method="exact_conditional", confidence=0.95)
@@ -273,7 +276,7 @@ def test_mid_p_limits_lie_within_the_conditional_ones(table: TwoByTwo) -> None:
         assert narrow.upper <= wide.upper * (1 + 1e-9)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(table=st.builds(TwoByTwo, *[st.integers(0, 60)] * 4))
 def test_one_stratum_is_the_single_table(table: TwoByTwo) -> None:
     single = odds_ratio(table, method="exact_conditional", confidence=0.95)
@@ -286,6 +289,7 @@ def test_one_stratum_is_the_single_table(table: TwoByTwo) -> None:
         assert one == (None if other is None else pytest.approx(other, rel=1e-9))
 
 
+@settings(deadline=None)
 @given(table=TABLE, copies=st.integers(2, 5))
 def test_repeating_a_stratum_keeps_the_mantel_haenszel_value_and_narrows_it(table: TwoByTwo, copies: int) -> None:
     once = mantel_haenszel_odds_ratio([table], confidence=0.95)

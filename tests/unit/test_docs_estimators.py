@@ -1,0 +1,41 @@
+"""The examples of docs/estimators.md print what they say."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+PAGE = (Path(__file__).parents[2] / "docs" / "estimators.md").read_text()
+OPTIONS = doctest.ELLIPSIS | doctest.REPORT_NDIFF
+ESTIMATORS = (
+    "odds_ratio", "mantel_haenszel_odds_ratio", "exact_conditional_stratified", "proportion",
+    "incidence_rate_per_100py", "kaplan_meier", "survival_at", "median_in_months", "naive_median", "cox",
+    "hazard_ratio",
+)  # fmt: skip
+
+
+def failures_of(page: str) -> tuple[int, int, str]:
+    """Failed and tried examples of the fenced pycon blocks, which share their names from top to bottom."""
+    blocks = re.findall(r"^```pycon\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL)
+    examples = doctest.DocTestParser().get_doctest("\n".join(blocks), {}, "estimators.md", "estimators.md", 0)
+    said: list[str] = []
+    outcome = doctest.DocTestRunner(optionflags=OPTIONS).run(examples, out=said.append)
+    return outcome.failed, outcome.attempted, "".join(said)
+
+
+def test_every_example_prints_what_the_page_says() -> None:
+    failed, attempted, said = failures_of(PAGE)
+    assert failed == 0, said
+    assert attempted > 20
+
+
+def test_a_wrong_digit_on_the_page_is_found() -> None:
+    wrong = PAGE.replace("woolf 6.857", "woolf 6.858")
+    assert wrong != PAGE
+    assert failures_of(wrong)[0] == 1
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_every_estimator_has_an_example(name: str) -> None:
+    assert re.search(rf"^(>>>|\.\.\.).*\b{name}\b", PAGE, flags=re.MULTILINE)
