@@ -195,7 +195,7 @@ def _discontinuation(hide: _Hiding, endings: pl.DataFrame) -> pl.DataFrame:
     """Withholds estimates of discontinuation; returns the endings by kind without those that the sums give away."""
     collapsed = tables.collapsed_endings(endings).to_dicts()
     for (rule, regimen), rows in hide.groups("discontinuation", "exposure_rule", "regimen_id"):
-        persons = _whole(rows[0]["person_count"])
+        persons = max(_whole(row["person_count"]) for row in rows)
         cells: dict[Hashable, list[Row]] = defaultdict(list)
         for row in rows:
             cells[row["stratum"], row["level"]].append(row)

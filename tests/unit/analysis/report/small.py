@@ -39,6 +39,7 @@ ENDINGS = {
 }
 DURATIONS = {(40, 1, 0), (80, 4, 0), (120, 5, 0), (200, 0, 4), (300, 6, 0), (410, 6, 5)}
 PERIODS = {"0": (1500, 9), "1": (1100, 12), ">=2": (300, 7)}
+RECORDS = discontinuation.ReasonRecords(names_reasons=True, has_adverse_events=True)
 BASELINE = {"sex": {"F": (20, 90), "M": (11, 79)}, "age_band": {"18-49": (16, 80), "50-64": (15, 89)}}
 
 
@@ -51,10 +52,11 @@ def small_report(
     observed: dict[str, tuple[int, int, int]] = OBSERVED,
     steps: tuple[int, ...] = (220, 210, 200, 200, 200, 200, 180, 40, 31, 31),
     is_assessable: bool = True,
+    records: discontinuation.ReasonRecords = RECORDS,
 ) -> ReportInput:
     """A report input; every part of the small study can be replaced."""
     spec = study_from(SETTINGS | (settings or {}), name="study")
-    result, curve = estimates(rates=rates, endings=endings, assessable=is_assessable, spec=spec)
+    result, curve = estimates(rates=rates, endings=endings, assessable=is_assessable, spec=spec, records=records)
     if observed is not OBSERVED:
         made = [row for rule in (RULE, "long") for row in exposure_time.exposure_time(exposure_frame(rule, observed))]
         rest = result.filter(pl.col("analysis") != "exposure_time")
@@ -72,14 +74,19 @@ def small_report(
 
 
 def estimates(
-    *, rates: dict[str, tuple[int, int, int]], endings: dict[Any, Any], assessable: bool, spec: Any
+    *,
+    rates: dict[str, tuple[int, int, int]],
+    endings: dict[Any, Any],
+    assessable: bool,
+    spec: Any,
+    records: discontinuation.ReasonRecords,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """`estimate.result` and `estimate.curve` of both exposure rules."""
     found, curves = [], []
     for rule in (RULE, "long"):
         found += exposure_time.exposure_time(exposure_frame(rule))
         found += incidence.incidence(event_frame(rates, rule), confidence=0.95, is_assessable=assessable)
-        found += discontinuation.discontinuation(ending_frame(endings, rule), confidence=0.95)
+        found += discontinuation.discontinuation(ending_frame(endings, rule), confidence=0.95, reason_records=records)
         lasting, curve = persistence.persistence(duration_frame(rule), confidence=0.95, days=(100, 400))
         found += lasting if endings else []
         curves += [curve] if endings else []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from analysis.analyses import discontinuation
 from analysis.report import ReportInput, write_bundle
 from analysis.report.wording import THIN, count, number
 from tests.unit.analysis.report.small import small_report
@@ -68,6 +69,21 @@ def test_stops_without_any_recorded_reason_are_not_called_zero(tmp_path: Path) -
     page = words(page_of(small_report(endings=endings), tmp_path / "report"))
     assert "17 of 31 first combinations were stopped and no reason is recorded for any of them" in page
     assert "First combinations stopped for an adverse event" not in page.split("Gate")[0].split("1 Attrition")[0]
+
+
+def test_stops_that_no_record_could_explain_are_not_assessable_and_not_zero(tmp_path: Path) -> None:
+    records = discontinuation.ReasonRecords(names_reasons=False, has_adverse_events=False)
+    endings = {
+        ("stopped", "both", "unknown"): (17, 5004),
+        ("death", "", "death"): (5, 1009),
+        ("censored", "", ""): (9, 2994),
+    }
+    for profile in ("internal", "public"):
+        report = small_report(endings=endings, records=records, settings={"disclosure": {"profile": profile}})
+        page = page_of(report, tmp_path / profile)
+        rows = {row[0]: row for row in cells_of(page, "discontinuation")}
+        assert rows["adverse event"][3].startswith("not assessable")
+        assert rows["stopped, any reason"][1:3] == ["17", "31"]
 
 
 def test_every_estimate_that_is_not_ok_stands_on_the_page_with_its_reason(tmp_path: Path) -> None:
