@@ -139,6 +139,22 @@ def test_attrition_keeps_no_two_steps_that_differ_by_few(small: ReportInput) -> 
     assert left == [None, 218, 200, 200, 200, 200, None, 40, 31, 31]
 
 
+def test_persons_on_a_regimen_who_are_all_but_few_are_withheld(small: ReportInput) -> None:
+    times = small.frames["summary.exposure_time"].with_columns(
+        person_count=pl.when(pl.col("regimen_id") == "none").then(198).otherwise(pl.col("person_count"))
+    )
+    result = small.frames["estimate.result"].with_columns(
+        person_count=pl.when((pl.col("analysis") == "exposure_time") & (pl.col("regimen_id") == "none"))
+        .then(198)
+        .otherwise(pl.col("person_count"))
+    )
+    frames = public(dict(small.frames) | {"summary.exposure_time": times, "estimate.result": result})
+    row = primary(frames["summary.exposure_time"], regimen_id="none").row(0, named=True)
+    assert (row["person_count"], row["person_days"]) == (None, 73331)
+    counts = primary(frames["estimate.result"], analysis="exposure_time", regimen_id="none", estimand="count")
+    assert counts["value"].to_list() == [None]
+
+
 def test_few_persons_set_aside_do_not_follow_from_the_row_account(small: ReportInput) -> None:
     frames = public(dict(small.frames))
     row = frames["quality.row_account"].filter(pl.col("table_name") == "person").row(0, named=True)
