@@ -192,8 +192,13 @@ def _marks(last: float) -> list[float]:
 
 
 def at_risk(rows: list[Row], day: float) -> str:
-    """Persons at risk on a day: of the first time from then on, for `at_risk_count` counts those just before a time."""
-    later = [row for row in rows if as_int(row["time_days"]) >= max(day, 1)]
+    """Persons at risk on a day: of the first time from then on, for `at_risk_count` counts those just before a time.
+
+    On day 0 all who ever enter the risk set.
+    """
+    if day == 0:
+        return wording.count(max(as_int(row["at_risk_count"]) for row in rows))
+    later = [row for row in rows if as_int(row["time_days"]) >= day]
     return wording.count(later[0]["at_risk_count"]) if later else "0"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analysis.report import wording
+from analysis.report.figures import at_risk
 from analysis.report.people import standardised_difference
 from analysis.report.wording import THIN
 
@@ -91,3 +92,10 @@ def test_standardised_difference_by_hand() -> None:
     # (0.6 - 0.5) / sqrt((0.24 + 0.25) / 2)
     assert standardised_difference(0.6, 0.5) == pytest.approx(0.1 / 0.245**0.5)
     assert standardised_difference(1.0, 1.0) is None
+
+
+def test_numbers_at_risk_are_those_just_before_the_next_time() -> None:
+    rows: list[dict[str, object]] = [
+        {"time_days": day, "at_risk_count": left} for day, left in ((0, 1), (29, 30), (40, 21))
+    ]
+    assert [at_risk(rows, day) for day in (0, 20, 29, 30, 41)] == ["30", "30", "30", "21", "0"]
