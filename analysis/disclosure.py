@@ -56,13 +56,13 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     _small_rows(hide)
     withhold_persistence(rows, hide.row, hide.told_elsewhere, minimum_count)
     _ratios(hide)
-    _near_margins(rows, margins, minimum_count)
+    near = _near_margins(hide, margins)
     shown["estimate.result"] = pl.DataFrame(rows, schema=result.schema)
     shown["estimate.curve"] = thinned_curve(frames["estimate.curve"], rows, result, minimum_count)
     shown["cohort.attrition"] = attrition
     shown["summary.ending_count"] = endings
     shown["summary.baseline"] = tables.baseline(frames["summary.baseline"], minimum_count)
-    shown["summary.exposure_time"] = tables.exposure_time(frames["summary.exposure_time"], hide.regimens)
+    shown["summary.exposure_time"] = tables.exposure_time(frames["summary.exposure_time"], hide.regimens, near)
     return shown | tables.quality(frames, minimum_count)
 
 
@@ -195,7 +195,7 @@ def _discontinuation(hide: _Hiding, endings: pl.DataFrame) -> pl.DataFrame:
     """Withholds estimates of discontinuation; returns the endings by kind without those that the sums give away."""
     collapsed = tables.collapsed_endings(endings).to_dicts()
     for (rule, regimen), rows in hide.groups("discontinuation", "exposure_rule", "regimen_id"):
-        persons = _whole(rows[0]["person_count"])
+        persons = max(_whole(row["person_count"]) for row in rows)
         cells: dict[Hashable, list[Row]] = defaultdict(list)
         for row in rows:
             cells[row["stratum"], row["level"]].append(row)
@@ -243,7 +243,8 @@ def _ratios(hide: _Hiding) -> None:
             analysis, "exposure_rule", "outcome_id", "stratum", "level", "comparator_id"
         ):
             compared = [rates.get((rule, population, outcome, stratum, name)) for name in (level, comparator)]
-            is_hidden = any(row is not None and row["status"] == "suppressed" for row in compared)
+            whole = rates.get((rule, population, outcome, "", ""))
+            is_hidden = any(row is not None and row["status"] == "suppressed" for row in (*compared, whole))
             has_zero = any(row is not None and row["event_count"] == 0 for row in compared)
             is_exact = any("exact" in str(row["method"]) for row in rows) and not has_zero
             for row in rows:
@@ -257,11 +258,20 @@ def _ratios(hide: _Hiding) -> None:
                     row["event_count"] = None
 
 
-def _near_margins(rows: list[Row], margins: Mapping[object, set[int]], minimum: int) -> None:
-    """Numbers of persons at risk that differ by few from a shown step of attrition, so that the difference is small."""
-    for row in rows:
-        persons = row["person_count"]
-        if persons is None or row["analysis"] not in ("incidence", "time_varying_hazard"):
+def _near_margins(hide: _Hiding, margins: Mapping[object, set[int]]) -> set[tuple[object, ...]]:
+    """Withholds numbers of persons that differ by few from a shown step of attrition, so that the difference is small.
+
+    Returns exposure rule, population and regimen of the exposures among them.
+    """
+    near: set[tuple[object, ...]] = set()
+    for row in hide.rows:
+        persons, analysis = row["person_count"], row["analysis"]
+        if persons is None or analysis not in ("incidence", "time_varying_hazard", "exposure_time"):
             continue
-        if any(is_small(margin - _whole(persons), minimum) for margin in margins.get(row["exposure_rule"], ())):
+        if any(is_small(margin - _whole(persons), hide.minimum) for margin in margins.get(row["exposure_rule"], ())):
+            if row["estimand"] == "count":
+                hide.row(row)
             row["person_count"] = None
+            if analysis == "exposure_time":
+                near.add((row["exposure_rule"], row["population"], row["regimen_id"]))
+    return near

@@ -89,11 +89,14 @@ def kind_of(regimen: object) -> str:
     return "together" if "+" in str(regimen) else "single"
 
 
-def exposure_time(frame: pl.DataFrame, regimens: Mapping[tuple[object, object], set[Hashable]]) -> pl.DataFrame:
+def exposure_time(
+    frame: pl.DataFrame, regimens: Mapping[tuple[object, object], set[Hashable]], near: set[tuple[object, ...]]
+) -> pl.DataFrame:
     """Exposure with the withheld regimens in one row for each kind, so that person-days still add up.
 
     regimens: for each exposure rule and population the hidden cells, regimens and `("kind", ...)`. Where a kind's sum
     would tell a regimen, the two kinds share a row; a single hidden regimen keeps its row without numbers.
+    near: exposure rule, population and regimen whose number of persons differs by few from a shown one.
     """
     rows: list[Row] = []
     pooled: dict[tuple[object, object, str], list[Row]] = defaultdict(list)
@@ -104,6 +107,8 @@ def exposure_time(frame: pl.DataFrame, regimens: Mapping[tuple[object, object], 
             pooled[
                 row["exposure_rule"], row["population"], KINDS[0] if is_shared else kind_of(row["regimen_id"])
             ].append(row)
+        elif (row["exposure_rule"], row["population"], row["regimen_id"]) in near:
+            rows.append(row | {"person_count": None})
         else:
             rows.append(row)
     for (_, _, kind), members in pooled.items():

@@ -72,10 +72,15 @@ def _next(
         found = _smallest(counts, members, hidden, total=one.total, fixed=fixed) if is_alone or is_thin else None
         if found:
             return found
-    for cell in _told(counts, sums, hidden):
+    told = _told(counts, sums, hidden)
+    for cell in told:
         members = [other for one in sums if cell in (one.total, *one.parts) for other in (one.total, *one.parts)]
         if found := _smallest(counts, members, hidden, total=None, fixed=fixed):
             return found
+    if told:
+        return _smallest(
+            counts, [cell for one in sums for cell in (one.total, *one.parts)], hidden, total=None, fixed=fixed
+        )
     return None
 
 

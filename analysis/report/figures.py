@@ -17,6 +17,8 @@ from analysis.report.forest import incidence, ladder
 from analysis.report.view import Row, View, as_int
 from analysis.report.wording import DAYS_PER_YEAR, THIN
 
+SHORT = {"first_episode": "every (solid)", "reached_min_overlap": "overlap (dashed)"}
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -156,8 +158,10 @@ def persistence(view: View) -> tuple[str, str] | None:
         axis.set_xticks(marks)
         axis.grid(axis="y", color=LINE, linewidth=0.5)
         axis.legend(frameon=False, loc="upper right", fontsize=9)
-        below.axis("off")
-        below.set(xlim=(0, last / per * 1.01), ylim=(-len(curves) + 0.4, 1.3))
+        below.spines[:].set_visible(False)
+        below.tick_params(length=0, pad=18)
+        below.set(xlim=(0, last / per * 1.01), ylim=(-len(curves) + 0.4, 1.3), xticks=[])
+        below.set_yticks([-float(number) for number in range(len(curves))], [SHORT[name] for name in curves], size=9)
         below.text(0, 0.55, "persons at risk", size=9, color=MUTED, va="bottom", ha="left")
         for number, ((_, rows), colour) in enumerate(zip(curves.items(), (BLUE, ORANGE), strict=False)):
             for mark in marks:
@@ -188,8 +192,13 @@ def _marks(last: float) -> list[float]:
 
 
 def at_risk(rows: list[Row], day: float) -> str:
-    """Persons at risk on a day: of the first time from then on, for `at_risk_count` counts those just before a time."""
-    later = [row for row in rows if as_int(row["time_days"]) >= max(day, 1)]
+    """Persons at risk on a day: of the first time from then on, for `at_risk_count` counts those just before a time.
+
+    On day 0 all who ever enter the risk set.
+    """
+    if day == 0:
+        return wording.count(max(as_int(row["at_risk_count"]) for row in rows))
+    later = [row for row in rows if as_int(row["time_days"]) >= day]
     return wording.count(later[0]["at_risk_count"]) if later else "0"
 
 

@@ -62,9 +62,8 @@ def _forest(
                 _whisker(axis, place - 0.32, literature, edge, colour=ORANGE, marker="D", log=log)  # type: ignore[arg-type]
         for place, head in heads:
             where = blended_transform_factory(canvas.transFigure, axis.transData)
-            axis.text(0.005, place, head, weight="bold", size=9, va="center", ha="left", transform=where).set_in_layout(
-                False
-            )
+            label = axis.text(0.005, place, head, weight="bold", size=9, va="center", ha="left", transform=where)
+            label.set(in_layout=False, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})
         axis.set_yticks(places, labels, size=9)
         axis.set_ylim(y + 0.4, 0.7)
         axis.tick_params(axis="y", length=0)

@@ -42,7 +42,7 @@ def _rate_row(found: Row, group: str, name: str) -> Row:
         "time": found["person_days"],
         "events": found["event_count"],
         "rate": found,
-        "is_withheld": True,
+        "is_withheld": found["status"] != "not_assessable",
     }
 
 

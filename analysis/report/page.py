@@ -122,7 +122,7 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
         Section(
             "sensitivity",
             "Sensitivity",
-            ("table:sensitivity",),
+            ("table:sensitivity", *(("table:diagnostics",) if view.frames["estimate.diagnostic"].height else ())),
             remarks=("The study has a single exposure rule: there is nothing to compare.",)
             if len(view.rules) == 1
             else (),

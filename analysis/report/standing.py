@@ -106,7 +106,8 @@ def methods(view: View) -> list[tuple[str, str]]:
     spec = view.spec
     rule = spec.exposure_rule[0]
     confidence = f"{spec.analysis.confidence_level * 100:g}{THIN}%"
-    span = " to ".join(str(day) if day else "open" for day in (spec.study.start_date, spec.study.end_date))
+    days = (spec.study.start_date, spec.study.end_date)
+    span = " to ".join(str(day) if day else "open" for day in days) if any(days) else "not limited by the study file"
     gaps = "each drug's own gap" if rule.gap_days is None else f"{rule.gap_days} days for every study drug"
     tails = "each drug's own tail" if rule.tail_days is None else f"{rule.tail_days} days for every study drug"
     listed = [
@@ -140,8 +141,7 @@ def methods(view: View) -> list[tuple[str, str]]:
         ),
         (
             "Exposure rules",
-            "; ".join(f"{label}{' (primary)' if name == view.rule else ''}" for name, label in view.rules.items())
-            + ".",
+            "; ".join(f"{name}: {label}" for name, label in view.rules.items()) + ". The first is the primary one.",
         ),
         (
             "Lag",

@@ -186,7 +186,9 @@ def zero_sentence(row: EstimateRow, style: Style) -> str:
     if style == "rate" and row.get("person_days") is not None:
         of += f" and {years(row['person_days'])} person-years"
     upper = row["upper"]
-    beyond = "no upper limit" if upper is None else f"up to {number(float(upper), style)}{unit(style)} not excluded"  # type: ignore[arg-type]
+    beyond = "no upper limit"
+    if upper is not None:
+        beyond = f"up to {number(float(upper), style, beside=0.0)}{unit(style)} not excluded"  # type: ignore[arg-type]
     what = "no events among the exposed" if style == "ratio" else f"no events{of}"
     return f"{what}; {beyond}"
 
