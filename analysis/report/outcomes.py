@@ -19,18 +19,21 @@ NO_OUTCOME_TABLE = (
 
 
 def incidence_by_level(view: View) -> list[Row]:
-    """First outcomes, time at risk and rate by number of study drugs and ladder level."""
+    """First outcomes, time at risk and rate by number of study drugs and ladder level.
+
+    A ladder on which everybody stays at level 0 says nothing that the line of everybody does not, and is left out.
+    """
     rows: list[Row] = []
     for outcome, label in view.outcomes.items():
         asked = {"analysis": "incidence", "outcome_id": outcome, "population": POPULATION, "regimen_id": ""}
         if whole := view.estimate(**{**asked, "stratum": ""}):
             rows.append(_rate_row(whole, label, "everybody at risk") | {"is_total": True})
         for ladder in LADDERS:
-            for level in LEVELS:
-                found = view.estimate(**{**asked, "stratum": f"ladder={ladder}", "level": level})
-                group = f"{label}: by {wording.LADDERS[ladder]}"
-                if found:
-                    rows.append(_rate_row(found, group, wording.level_name(ladder, level)))
+            group = f"{label}: by {wording.LADDERS[ladder]}"
+            stratum = {**asked, "stratum": f"ladder={ladder}"}
+            rungs = [(level, found) for level in LEVELS if (found := view.estimate(**{**stratum, "level": level}))]
+            if [level for level, _ in rungs] != ["0"]:
+                rows += [_rate_row(found, group, wording.level_name(ladder, level)) for level, found in rungs]
     return rows
 
 
