@@ -7,7 +7,6 @@ the contracts promise, and the translation for Spark. Opens no database.
 from __future__ import annotations
 
 import hashlib
-import re
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,14 +19,18 @@ from sqlglot import exp
 
 ROOT = Path(__file__).parent
 BUILT_SCHEMAS = ("quality", "staged", "exposure", "cohort", "summary")
-_FORBIDDEN_FUNCTIONS = {
-    "HASH",
-    "QUANTILE_CONT",
-    "QUANTILE_DISC",
-    "REGEXP_MATCHES",
-    "REGEXP_EXTRACT",
-    "REGEXP_FULL_MATCH",
-}
+# Engines differ in these, or their result hangs on chance or the clock. Names are those that the parser does not know.
+_FORBIDDEN: tuple[type[exp.Expression], ...] = (
+    exp.RegexpLike, exp.RegexpILike, exp.RegexpFullMatch, exp.RegexpExtract, exp.RegexpExtractAll, exp.RegexpReplace,
+    exp.RegexpSplit, exp.Median, exp.Quantile, exp.ApproxQuantile, exp.PercentileCont, exp.PercentileDisc, exp.IntDiv,
+    exp.AnyValue, exp.First, exp.Last, exp.Rand, exp.Uuid, exp.CurrentDate, exp.CurrentTime, exp.CurrentTimestamp,
+    exp.TableSample, exp.Limit,
+)  # fmt: skip
+_FORBIDDEN_NAMES = {"HASH", "NOW", "ARBITRARY", "GET_CURRENT_TIMESTAMP", "QUANTILE_CONT", "QUANTILE_DISC", "SETSEED"}
+_RANKING = (exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile)
+_NEEDS_ORDER = (*_RANKING, exp.Lag, exp.Lead, exp.FirstValue, exp.LastValue, exp.NthValue)
+_INTEGERS = (exp.DataType.Type.INT, exp.DataType.Type.SMALLINT, exp.DataType.Type.TINYINT)
+_HUGE = (exp.DataType.Type.INT128, exp.DataType.Type.UINT128)
 
 
 class CatalogError(ValueError):
@@ -122,48 +125,71 @@ def parse(text: str) -> exp.Select:
 def breaches(text: str) -> list[str]:
     """What in this SELECT would break or silently differ on Spark, or makes its result depend on chance."""
     tree = parse(text)
-    checks = (_hidden_columns, _unordered_windows, _positions, _foreign_functions, _wide_integers)
-    found = [breach for check in checks for breach in check(tree)]
-    if "//" in re.sub(r"--[^\n]*|'[^']*'", "", text):
-        found.append("integer division //")
-    return found
+    return [*_hidden_columns(tree), *_loose_order(tree), *_date_arithmetic(tree), *_engine_functions(tree)]
 
 
 def _hidden_columns(tree: exp.Expression) -> Iterator[str]:
     if any(not isinstance(star.parent, exp.Count) for star in tree.find_all(exp.Star)):
         yield "SELECT * hides the columns"
-
-
-def _unordered_windows(tree: exp.Expression) -> Iterator[str]:
-    for window in tree.find_all(exp.Window):
-        ranked = isinstance(window.this, exp.RowNumber | exp.Lag | exp.Lead)
-        if not window.args.get("order") and (ranked or window.args.get("spec")):
-            yield f"window without ORDER BY: {window.sql('duckdb')[:60]}"
-
-
-def _positions(tree: exp.Expression) -> Iterator[str]:
     for group in tree.find_all(exp.Group):
-        if group.args.get("all") or any(isinstance(item, exp.Literal) for item in group.expressions):
+        if group.args.get("all") or any(isinstance(e, exp.Literal) for e in group.expressions):
             yield "GROUP BY ALL or by position"
-    for order in tree.find_all(exp.Ordered):
-        if isinstance(order.this, exp.Literal):
-            yield "ORDER BY position"
+    for ordered in tree.find_all(exp.Ordered):
+        if isinstance(ordered.this, exp.Literal | exp.Var):
+            yield "ORDER BY ALL or by position"
+    if any(tree.find_all(exp.PositionalColumn)):
+        yield "column by position"
     for join in tree.find_all(exp.Join):
-        if join.args.get("method") == "ASOF":
-            yield "ASOF join"
+        if join.args.get("method"):
+            yield f"{join.args['method']} join"
 
 
-def _foreign_functions(tree: exp.Expression) -> Iterator[str]:
-    for function in tree.find_all(exp.Func):
-        name = str(function.this) if isinstance(function, exp.Anonymous) else function.sql_name()
-        if name.upper() in _FORBIDDEN_FUNCTIONS:
-            yield f"function {name.upper()} differs between engines"
+def _loose_order(tree: exp.Expression) -> Iterator[str]:
+    for window in tree.find_all(exp.Window):
+        function = window.this.this if isinstance(window.this, exp.IgnoreNulls | exp.RespectNulls) else window.this
+        if not window.args.get("order") and (window.args.get("spec") or isinstance(function, _NEEDS_ORDER)):
+            yield f"window without ORDER BY: {window.sql('duckdb')[:60]}"
+        if window.args.get("spec") and isinstance(function, _RANKING):
+            yield f"ranking function with a frame: {window.sql('duckdb')[:60]}"
+    for gathered in tree.find_all(exp.GroupConcat, exp.ArrayAgg):
+        if not isinstance(gathered.this, exp.Order):
+            yield f"values gathered without ORDER BY: {gathered.sql('duckdb')[:60]}"
 
 
-def _wide_integers(tree: exp.Expression) -> Iterator[str]:
-    for cast in tree.find_all(exp.Cast):
-        if getattr(cast.to.this, "name", "") in ("INT128", "UINT128"):
-            yield "HUGEINT is unknown to Spark"
+def _date_arithmetic(tree: exp.Expression) -> Iterator[str]:
+    for operation in tree.find_all(exp.Add, exp.Sub):
+        if _is_date(operation.this):
+            if _is_date(operation.expression):
+                yield f"date minus date: {operation.sql('duckdb')[:60]}"
+            elif not _is_integer(operation.expression):
+                yield f"days added to a date without CAST(... AS INTEGER): {operation.sql('duckdb')[:60]}"
+
+
+def _is_date(e: exp.Expression | None) -> bool:
+    """Whether this reads as a DATE by our names: a column named *_date, a cast to DATE, or made of such."""
+    if isinstance(e, exp.Column):
+        return e.name == "date" or e.name.endswith("_date")
+    if isinstance(e, exp.Cast):
+        return bool(e.to.this == exp.DataType.Type.DATE)
+    if isinstance(e, exp.Paren | exp.Coalesce | exp.Greatest | exp.Least | exp.Min | exp.Max):
+        return _is_date(e.this)
+    if isinstance(e, exp.Add | exp.Sub):
+        return _is_date(e.this) and not _is_date(e.expression)
+    return isinstance(e, exp.DateFromParts)
+
+
+def _is_integer(e: exp.Expression) -> bool:
+    return (isinstance(e, exp.Literal) and e.is_int) or (isinstance(e, exp.Cast) and e.to.this in _INTEGERS)
+
+
+def _engine_functions(tree: exp.Expression) -> Iterator[str]:
+    for found in tree.find_all(*_FORBIDDEN):
+        yield f"{found.key.upper()} differs between engines or hangs on chance"
+    for function in tree.find_all(exp.Anonymous):
+        if str(function.this).upper() in _FORBIDDEN_NAMES:
+            yield f"function {str(function.this).upper()} differs between engines"
+    if any(cast.to.this in _HUGE for cast in tree.find_all(exp.Cast)):
+        yield "HUGEINT"
 
 
 def transpiled(text: str, *, dialect: str) -> str:

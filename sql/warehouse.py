@@ -18,6 +18,8 @@ import polars as pl
 from sql.catalog import Query, Table, tables
 
 STORAGE_VERSION = "v1.0.0"  # opens in every client since DuckDB 1.0
+_VALUE = re.compile(r"'[^']*'|\"[^\"]*\"|(?<!Line: )(?<![\w.])-?\d[\d.]*(?![\w])")  # a line of a file is no value
+_SHAPE = re.compile(r"^\s*(Expected Number of Columns: \d|Invalid unicode)")
 _NAME = re.compile(r"^[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?$")
 
 
@@ -214,11 +216,13 @@ SCHEMAS = (
 def guarded_query(path: Path, text: str) -> pl.DataFrame:
     """The frame that one SELECT gives on a published file, read only and without any access to other files.
 
-    Raises WarehouseError with DuckDB's message.
+    Raises WarehouseError with DuckDB's message, or when the text is not exactly one SELECT.
     """
     with duckdb.connect(str(path), read_only=True, config={"enable_external_access": "false"}) as con:
         try:
             con.execute("SET enable_progress_bar = false")
+            if [statement.type for statement in con.extract_statements(text)] != [duckdb.StatementType.SELECT]:
+                raise WarehouseError("not one SELECT: this command only reads")
             return _frame(con, text, ())
         except duckdb.Error as error:
             raise WarehouseError(_first_line(error)) from error
@@ -268,9 +272,7 @@ def _first_line(error: duckdb.Error) -> str:
 
 
 def _without_values(error: duckdb.Error) -> str:
-    """The first line of an error with everything quoted left out: it may be a person's data."""
-    lines = str(error).splitlines()
-    shape = [
-        line.strip() for line in lines[1:] if re.match(r"^\s*(Expected Number of Columns: \d|Invalid unicode)", line)
-    ]
-    return ". ".join([re.sub(r"'[^']*'|\"[^\"]*\"", "'...'", lines[0]).rstrip(". "), *shape[:1]])
+    """The first line of an error without what is quoted and without numbers: they may be a person's data."""
+    first, *others = str(error).splitlines()
+    shape = [line.strip() for line in others if _SHAPE.match(line)]
+    return ". ".join([_VALUE.sub("'...'", first).rstrip(". "), *shape[:1]])

@@ -1,5 +1,5 @@
 -- How many persons are left after each restriction, from the records received to the people each analysis follows.
--- grain: exposure_rule, population, step_number
+-- grain: exposure_rule, step_number
 WITH has_record AS (
   SELECT DISTINCT x.person_id
   FROM staged.prescription AS x

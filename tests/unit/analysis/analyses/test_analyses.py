@@ -11,7 +11,7 @@ from analysis.analyses.hazard import time_varying_hazard
 from analysis.analyses.incidence import incidence
 from analysis.analyses.odds_ratio import pooled_period_odds_ratios
 from analysis.analyses.persistence import persistence
-from analysis.estimate.result import Answer, EstimationError, Estimate, Question, result_frame
+from analysis.estimate.result import Answer, Estimate, EstimationError, Question, result_frame
 from analysis.study.spec import Contrast
 
 EVERY_RECORD = ReasonRecords(names_reasons=True, has_adverse_events=True)

@@ -1,0 +1,198 @@
+"""The SELECTs: portable, in order, and as their contracts promise; every guard is shown to fire."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlglot import exp
+
+from pipelines.steps import Build
+from sql.catalog import ROOT, CatalogError, breaches, parse, queries, tables, transpiled
+from tests.whole_run import TINY, built, small_study, write_csv
+
+# The column that makes the order of a table's windows total: without it rows that tie may come in any order.
+LAST_KEYS = {
+    "staged.person": {"i.person_source_value"},
+    "staged.observation_period": {"c.stop_date", "p.stop_date"},  # rows that still tie are equal
+    "exposure.episode": {"w.prescription_id", "p.prescription_id"},
+    "exposure.combination_interval": {"c.start_date", "s.start_date", "p.point_date", "e.episode_number"},
+    "exposure.combination_episode": {"d.stop_date"},
+    "exposure.discontinuation": {"c.reason"},
+    "cohort.outcome_event": {"p.code_prefix", "r.component_id", "q.component_id"},
+    "cohort.combination": {"c.episode_number", "o.overall_number"},
+    "cohort.attrition": {"a.outcome_id"},
+}
+
+
+@pytest.mark.parametrize("name", list(queries()))
+def test_every_select_keeps_to_the_portable_subset(name: str) -> None:
+    assert breaches(queries()[name].text) == []
+
+
+@pytest.mark.parametrize("name", list(queries()))
+def test_every_select_can_be_written_for_spark(name: str) -> None:
+    assert transpiled(queries()[name].text, dialect="spark")
+
+
+def _last_keys(text: str) -> set[str]:
+    orders = [window.args.get("order") for window in parse(text).find_all(exp.Window)]
+    return {order.expressions[-1].this.sql("duckdb") for order in orders if order}
+
+
+@pytest.mark.parametrize("name", list(queries()))
+def test_the_order_of_every_window_ends_with_the_declared_key(name: str) -> None:
+    assert _last_keys(queries()[name].text) == LAST_KEYS.get(name, set())
+
+
+def test_a_dropped_tie_break_is_seen() -> None:
+    text = queries()["exposure.episode"].text
+    for tie_break in (", p.prescription_id", ", w.prescription_id"):
+        assert tie_break in text
+        assert _last_keys(text.replace(tie_break, "")) != LAST_KEYS["exposure.episode"]
+
+
+@pytest.mark.parametrize(
+    ("select", "problem"),
+    [
+        ("SELECT * FROM s.t", "SELECT *"),
+        ("SELECT t.* FROM s.t AS t", "SELECT *"),
+        ("SELECT COLUMNS(*) FROM s.t", "SELECT *"),
+        ("SELECT t.a, COUNT(*) AS n FROM s.t AS t GROUP BY ALL", "GROUP BY ALL"),
+        ("SELECT t.a, COUNT(*) AS n FROM s.t AS t GROUP BY 1", "by position"),
+        ("SELECT t.a FROM s.t AS t ORDER BY 1", "by position"),
+        ("SELECT t.a FROM s.t AS t ORDER BY ALL", "ORDER BY ALL"),
+        ("SELECT #1 AS a FROM s.t", "by position"),
+        ("SELECT t.a FROM s.t AS t ASOF JOIN s.u AS u ON t.a >= u.a", "ASOF"),
+        ("SELECT t.a FROM s.t AS t NATURAL JOIN s.u AS u", "NATURAL"),
+        ("SELECT t.a FROM s.t AS t POSITIONAL JOIN s.u AS u", "POSITIONAL"),
+        ("SELECT ROW_NUMBER() OVER (PARTITION BY t.a) AS n FROM s.t AS t", "without ORDER BY"),
+        ("SELECT LAG(t.b) OVER (PARTITION BY t.a) AS n FROM s.t AS t", "without ORDER BY"),
+        ("SELECT LEAD(t.b) OVER () AS n FROM s.t AS t", "without ORDER BY"),
+        ("SELECT FIRST_VALUE(t.b IGNORE NULLS) OVER () AS n FROM s.t AS t", "without ORDER BY"),
+        ("SELECT SUM(t.b) OVER (ROWS UNBOUNDED PRECEDING) AS n FROM s.t AS t", "without ORDER BY"),
+        ("SELECT RANK() OVER (ORDER BY t.a ROWS UNBOUNDED PRECEDING) AS n FROM s.t AS t", "with a frame"),
+        ("SELECT STRING_AGG(t.a, '+') AS n FROM s.t AS t", "gathered without ORDER BY"),
+        ("SELECT LIST(t.a) AS n FROM s.t AS t", "gathered without ORDER BY"),
+        ("SELECT CAST(t.a AS HUGEINT) AS n FROM s.t AS t", "HUGEINT"),
+        ("SELECT CAST(t.a AS UHUGEINT) AS n FROM s.t AS t", "HUGEINT"),
+        ("SELECT t.a // 2 AS n FROM s.t AS t", "INTDIV"),
+        ("SELECT QUANTILE_CONT(t.a, 0.5) AS n FROM s.t AS t", "differs"),
+        ("SELECT QUANTILE(t.a, 0.5) AS n FROM s.t AS t", "differs"),
+        ("SELECT MEDIAN(t.a) AS n FROM s.t AS t", "differs"),
+        ("SELECT APPROX_QUANTILE(t.a, 0.5) AS n FROM s.t AS t", "differs"),
+        ("SELECT t.a FROM s.t AS t WHERE REGEXP_MATCHES(t.a, 'x')", "differs"),
+        ("SELECT t.a FROM s.t AS t WHERE t.a ~ 'x'", "differs"),
+        ("SELECT REGEXP_REPLACE(t.a, 'x', 'y') AS n FROM s.t AS t", "differs"),
+        ("SELECT REGEXP_EXTRACT(t.a, 'x') AS n FROM s.t AS t", "differs"),
+        ("SELECT REGEXP_FULL_MATCH(t.a, 'x') AS n FROM s.t AS t", "differs"),
+        ("SELECT HASH(t.a) AS n FROM s.t AS t", "HASH"),
+        ("SELECT ANY_VALUE(t.a) AS n FROM s.t AS t", "chance"),
+        ("SELECT RANDOM() AS n FROM s.t AS t", "chance"),
+        ("SELECT CURRENT_DATE AS n FROM s.t AS t", "chance"),
+        ("SELECT NOW() AS n FROM s.t AS t", "NOW"),
+        ("SELECT t.a FROM s.t AS t USING SAMPLE 5", "chance"),
+        ("SELECT t.a FROM s.t AS t LIMIT 5", "chance"),
+        ("SELECT t.stop_date - t.start_date AS n FROM s.t AS t", "date minus date"),
+        ("SELECT COALESCE(t.stop_date, t.end_date) - t.start_date AS n FROM s.t AS t", "date minus date"),
+        ("SELECT DATE '2020-01-01' - (t.start_date + 1) AS n FROM s.t AS t", "date minus date"),
+        ("SELECT t.start_date + t.gap_days AS d FROM s.t AS t", "without CAST"),
+        ("SELECT t.start_date + CAST(t.gap_days AS BIGINT) AS d FROM s.t AS t", "without CAST"),
+        ("WITH x AS (SELECT t.a, COUNT(*) AS n FROM s.t AS t GROUP BY 1) SELECT x.a FROM x", "by position"),
+    ],
+)  # fmt: skip
+def test_what_is_not_portable_is_told(select: str, problem: str) -> None:
+    assert any(problem in breach for breach in breaches(select)), breaches(select)
+
+
+@pytest.mark.parametrize(
+    "select",
+    [
+        "SELECT t.start_date + CAST(t.gap_days AS INTEGER) AS d FROM s.t AS t",
+        "SELECT t.stop_date - 1 AS d FROM s.t AS t",
+        "SELECT DATE_DIFF('day', t.start_date, t.stop_date) AS n FROM s.t AS t",
+        "SELECT STRING_AGG(t.a, '+' ORDER BY t.a) AS n FROM s.t AS t",
+        "SELECT COUNT(*) AS n FROM s.t AS t",
+        "SELECT t.a FROM s.t AS t QUALIFY ROW_NUMBER() OVER (PARTITION BY t.a ORDER BY t.b) = 1",
+        "SELECT SUM(t.b) OVER (PARTITION BY t.a ORDER BY t.b ROWS UNBOUNDED PRECEDING) AS n FROM s.t AS t",
+        "SELECT t.a - t.b AS n FROM s.t AS t",
+    ],
+)
+def test_what_is_portable_passes(select: str) -> None:
+    assert breaches(select) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "SELECT 1 AS a; SELECT 2 AS b", "DROP TABLE s.t", "INSERT INTO s.t SELECT 1 AS a"]
+)
+def test_a_file_holds_exactly_one_select(text: str) -> None:
+    with pytest.raises(CatalogError, match="exactly one SELECT"):
+        parse(text)
+
+
+def test_each_select_comes_after_the_tables_it_reads() -> None:
+    order = list(queries())
+    for name, query in queries().items():
+        assert all(order.index(read) < order.index(name) for read in query.reads if read in order), name
+
+
+def test_every_select_has_a_contract_and_reads_only_what_is_known() -> None:
+    known = set(tables()) | {"intake." + name for name in (*TINY, "drug_ancestor")}
+    assert set(queries()) <= set(tables())
+    assert {read for query in queries().values() for read in query.reads} <= known
+
+
+def test_every_select_says_what_it_is_and_its_grain_is_the_key_of_its_contract() -> None:
+    for name, query in queries().items():
+        header = [line for line in query.text.splitlines() if line.startswith("--")]
+        assert query.about.strip(), name
+        grain = next(line.removeprefix("-- grain: ") for line in header if line.startswith("-- grain: "))
+        if grain != "one row":
+            assert tuple(grain.split(", ")) == tables()[name].key, name
+
+
+def test_every_reference_file_has_a_contract() -> None:
+    files = {f"reference.{path.stem}" for path in (ROOT / "reference").glob("*.csv")}
+    assert files == {name for name in tables() if name.startswith("reference.")}
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
+    folder: Path = tmp_path_factory.mktemp("contract")
+    yield built(small_study(), write_csv(folder / "source", **TINY), folder / "build.duckdb")
+
+
+def test_every_built_table_has_the_columns_and_types_that_its_contract_promises(build: Build) -> None:
+    held = [name for name in tables() if build.warehouse.has(name)]
+    assert set(queries()) <= set(held)
+    for name in held:
+        promised = [(column.name, column.type) for column in tables()[name].columns]
+        assert build.warehouse.columns_of(name) == promised, name
+
+
+def test_the_key_of_every_built_table_identifies_its_rows_and_is_never_missing(build: Build) -> None:
+    for name in queries():
+        key = list(tables()[name].key)
+        frame = build.warehouse.read(name, columns=key)
+        assert frame.height == frame.unique().height == frame.drop_nulls().height, name
+
+
+def test_every_table_and_column_carries_its_comment(build: Build) -> None:
+    schemas = "'reference', 'spec', 'quality', 'staged', 'exposure', 'cohort', 'summary', 'meta'"
+    columns = build.warehouse.query(
+        f"SELECT schema_name || '.' || table_name AS t, column_name AS c, comment FROM duckdb_columns() "
+        f"WHERE schema_name IN ({schemas})"
+    )
+    assert columns.height > 300
+    for table, column, comment in columns.rows():
+        assert comment == next(c.comment for c in tables()[table].columns if c.name == column), (table, column)
+    for table, comment in build.warehouse.query(
+        f"SELECT schema_name || '.' || table_name AS t, comment FROM duckdb_tables() WHERE schema_name IN ({schemas})"
+    ).rows():
+        assert comment == tables()[table].about
+
+
+def test_every_small_run_table_holds_rows(build: Build) -> None:
+    empty = {name for name in queries() if not build.warehouse.count(name)}
+    assert empty == set()
