@@ -166,7 +166,8 @@ def test_a_drug_of_the_study_file_needs_no_reference() -> None:
     tables = _tables(drugs={"study": ["new_drug"]}, drug=[drug])
     assert tables["drug"].row(0, named=True) == {
         "drug_id": "new_drug", "drug_name": "New Drug", "role": "study", "drug_class": "new_drug",
-        "agent_type": "other", "is_biologic": False, "is_injectable": True, "counts_toruner": False, "counts_broad": True, "interval_days": 7,
+        "agent_type": "other", "is_biologic": False, "is_injectable": True, "counts_toruner": False, "counts_broad": True,
+        "interval_days": 7,
     }  # fmt: skip
     assert _policy(tables, "new_drug") == (5, 6)
 
