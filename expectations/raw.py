@@ -81,7 +81,9 @@ def _person_rules() -> list[Rule]:
 
 
 def _table_rules(table: str, columns: Sequence[str], key: Sequence[str]) -> Iterator[Rule]:
-    yield _rule("DQ007", table, "quarantine", "no person identifier", _where("r.person_source_value IS NULL"), field="person_id")
+    yield _rule(
+        "DQ007", table, "quarantine", "no person identifier", _where("r.person_source_value IS NULL"), field="person_id"
+    )
     for column in columns:
         yield _rule(
             "DQ002", table, "quarantine", "the value cannot be read as the type of its column",
@@ -105,20 +107,23 @@ def _table_rules(table: str, columns: Sequence[str], key: Sequence[str]) -> Iter
         yield from _event_rules(table, _EVENT_TABLES[table])
     if table in _END_BEFORE_START:
         rule_id, end, start = _END_BEFORE_START[table]
-        yield _rule(rule_id, table, "quarantine", "the end is before the start", _where(f"r.{end} < r.{start}"), field=end)
+        yield _rule(
+            rule_id, table, "quarantine", "the end is before the start", _where(f"r.{end} < r.{start}"), field=end
+        )
     yield from _own_rules(table)
 
 
 def _event_rules(table: str, date: str) -> Iterator[Rule]:
     day = date if "(" in date else f"r.{date}"
-    field = date if "(" not in date else date.split(".")[1].split(" ")[0]
+    field = date if "(" not in date else date.split(".")[1].split(" ", maxsplit=1)[0]
     missing = {"prescription": "DQ027", "adverse_event": "DQ046"}.get(table, "DQ027")
     yield _rule("DQ008", table, "quarantine", "the person is not among the kept persons",
                 _where(f"r.person_source_value IS NOT NULL AND r.person_source_value NOT IN ({_KEPT_PERSON} "
                        "AND p.person_source_value IS NOT NULL)"),
                 field="person_id", block_above=ORPHAN_SHARE)  # fmt: skip
     yield _rule(missing, table, "quarantine", "no date on which it happened",
-                _where(f"{day} IS NULL AND CONCAT(',', COALESCE(r.uncast_columns, ''), ',') NOT LIKE '%,{field},%'"), field=field)  # fmt: skip
+                _where(f"{day} IS NULL AND CONCAT(',', COALESCE(r.uncast_columns, ''), ',') NOT LIKE '%,{field},%'"),
+                field=field)  # fmt: skip
     yield _rule("DQ009", table, "quarantine", "the date is after the last day of data",
                 f"SELECT r.source_file, r.row_number FROM {{batch}} AS r CROSS JOIN quality.data_cut AS k WHERE {day} > k.data_cut_date",
                 field=field)  # fmt: skip

@@ -69,9 +69,11 @@ class RuleResult:
     @property
     def message(self) -> str:
         """One sentence for people: rule, table, counts; no record."""
-        share = f" ({100 * self.rows_failed / self.rows_checked:.2g} %)" if self.rows_checked else ""
+        share = f" ({100 * self.rows_failed / self.rows_checked:.1f} %)" if self.rows_checked else ""
         place = f"{self.rule.table}.{self.rule.field}" if self.rule.field else self.rule.table
-        return f"{self.rule.id} {place}: {self.rule.sentence}. {self.rows_failed} of {self.rows_checked} rows{share}"
+        return (
+            f"{self.rule.id} {place}: {self.rule.sentence}. {self.rows_failed:,} of {self.rows_checked:,} rows{share}"
+        )
 
     def row(self) -> dict[str, object]:
         """The row of `quality.rule_result`."""

@@ -52,7 +52,9 @@ def count_failures(database: Path, rules: Sequence[Rule]) -> dict[tuple[str, str
 
 def _count_batch(gx: Any, datasource: Any, batch: str, rules: Sequence[Rule]) -> dict[tuple[str, str, str], int]:
     schema, table = batch.split(".")
-    asset = datasource.add_table_asset(batch.replace(".", "_"), table_name=table, schema_name=schema)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`schema_name` is deprecated", DeprecationWarning)
+        asset = datasource.add_table_asset(batch.replace(".", "_"), table_name=table, schema_name=schema)
     suite = gx.ExpectationSuite(name=batch)
     for number, rule in enumerate(rules):
         suite.add_expectation(

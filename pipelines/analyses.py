@@ -29,7 +29,9 @@ def store(build: Build, analysis: Analysis) -> int:
     frame = result_frame(estimates, study_digest=build.spec.digest())
     build.warehouse.replace_rows("estimate.result", frame, where={"analysis": analysis.name})
     build.warehouse.replace_rows(
-        "estimate.curve", pl.DataFrame(schema=CURVE_SCHEMA) if curve is None else curve, where={"analysis": analysis.name}
+        "estimate.curve",
+        pl.DataFrame(schema=CURVE_SCHEMA) if curve is None else curve,
+        where={"analysis": analysis.name},
     )
     build.warehouse.replace_rows(
         "estimate.diagnostic", pl.DataFrame(schema=DIAGNOSTIC_SCHEMA), where={"analysis": analysis.name}
@@ -57,13 +59,24 @@ def _incidence(build: Build) -> tuple[list[Estimate], None]:
 def _persistence(build: Build) -> tuple[list[Estimate], pl.DataFrame]:
     settings = build.spec.analysis
     return persistence.persistence(
-        build.warehouse.read("summary.persistence"), confidence=settings.confidence_level, days=settings.persistence_days
+        build.warehouse.read("summary.persistence"),
+        confidence=settings.confidence_level,
+        days=settings.persistence_days,
     )
 
 
 def _discontinuation(build: Build) -> tuple[list[Estimate], None]:
     endings = build.warehouse.read("summary.ending_count")
-    return discontinuation.discontinuation(endings, confidence=build.spec.analysis.confidence_level), None
+    source = build.warehouse.read("meta.source").row(0, named=True)
+    with_reason = build.warehouse.query("SELECT COUNT(*) AS n FROM staged.prescription WHERE stop_reason IS NOT NULL")[
+        "n"
+    ][0]
+    records = discontinuation.ReasonRecords(
+        names_reasons=source["has_discontinuation"] or with_reason > 0, has_adverse_events=source["has_adverse_event"]
+    )
+    return discontinuation.discontinuation(
+        endings, confidence=build.spec.analysis.confidence_level, reason_records=records
+    ), None
 
 
 def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:
@@ -74,7 +87,11 @@ def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:
         for contrast in build.spec.contrast
         if contrast.estimator == "pooled_period_odds_ratio"
         for estimate in odds_ratio.pooled_period_odds_ratios(
-            counts, contrast, confidence=settings.confidence_level, small_cell=settings.small_cell, is_assessable=assessable
+            counts,
+            contrast,
+            confidence=settings.confidence_level,
+            small_cell=settings.small_cell,
+            is_assessable=assessable,
         )
     ], None
 
@@ -85,7 +102,8 @@ def _hazard(build: Build) -> tuple[list[Estimate], None]:
     for contrast in build.spec.contrast:
         if contrast.estimator == "time_varying_cox":
             rows = build.warehouse.read(
-                "cohort.person_time", where=f"population = '{hazard.POPULATION}' AND outcome_id = {quoted(contrast.outcome)}"
+                "cohort.person_time",
+                where=f"population = '{hazard.POPULATION}' AND outcome_id = {quoted(contrast.outcome)}",
             )
             estimates += hazard.time_varying_hazard(
                 rows, contrast, confidence=build.spec.analysis.confidence_level, is_assessable=assessable
@@ -96,12 +114,23 @@ def _hazard(build: Build) -> tuple[list[Estimate], None]:
 ANALYSES: tuple[Analysis, ...] = (
     Analysis(exposure_time.ANALYSIS, "Persons and person-time by regimen.", ("summary.exposure_time",), _exposure_time),
     Analysis(
-        incidence.ANALYSIS, "Incidence of each outcome by regimen and ladder level.", ("summary.event_count", "meta.source"), _incidence
+        incidence.ANALYSIS,
+        "Incidence of each outcome by regimen and ladder level.",
+        ("summary.event_count", "meta.source"),
+        _incidence,
     ),
     Analysis(persistence.ANALYSIS, "Duration and persistence of combinations.", ("summary.persistence",), _persistence),
-    Analysis(discontinuation.ANALYSIS, "Discontinuation by reason and component.", ("summary.ending_count",), _discontinuation),
     Analysis(
-        odds_ratio.ANALYSIS, "Odds ratios of infection by ladder level.", ("summary.period_count", "meta.source"), _odds_ratio
+        discontinuation.ANALYSIS,
+        "Discontinuation by reason and component.",
+        ("summary.ending_count",),
+        _discontinuation,
+    ),
+    Analysis(
+        odds_ratio.ANALYSIS,
+        "Odds ratios of infection by ladder level.",
+        ("summary.period_count", "meta.source"),
+        _odds_ratio,
     ),
     Analysis(hazard.ANALYSIS, "Hazard ratio of a second study drug.", ("cohort.person_time", "meta.source"), _hazard),
 )

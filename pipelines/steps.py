@@ -45,8 +45,9 @@ class Build:
 def load_reference(build: Build) -> int:
     """Loads every reference table from its CSV, typed by its contract; returns how many tables."""
     names = [name for name in tables() if name.startswith("reference.")]
-    for name in names:
-        build.warehouse.write(name, reference_frame(name.split(".")[1]))
+    with build.warehouse.session():
+        for name in names:
+            build.warehouse.write(name, reference_frame(name.split(".")[1]))
     return len(names)
 
 
@@ -58,14 +59,19 @@ def reference_frame(table: str) -> pl.DataFrame:
 def load_spec(build: Build) -> int:
     """Writes the study's settings as the rows of `spec.*`; returns how many tables. Raises StudyError."""
     frames = study_tables(build.spec, {name: reference_frame(name) for name in ("drug", "outcome")})
-    for name, frame in frames.items():
-        build.warehouse.write(f"spec.{name}", frame)
+    with build.warehouse.session():
+        for name, frame in frames.items():
+            build.warehouse.write(f"spec.{name}", frame)
     return len(frames)
 
 
 def ingest(build: Build) -> list[SourceFile]:
     """Loads the source into `raw.*` and `intake.*` and describes it in `meta.*`. Raises InputError."""
-    warehouse = build.warehouse
+    with build.warehouse.session():
+        return _ingest(build, build.warehouse)
+
+
+def _ingest(build: Build, warehouse: Warehouse) -> list[SourceFile]:
     warehouse.execute(
         "CREATE OR REPLACE TABLE intake.duplicate (table_name VARCHAR, source_file VARCHAR, row_number BIGINT)"
     )
@@ -134,7 +140,11 @@ def rules_of(layer: Layer) -> list[Rule]:
 
 def set_aside(build: Build) -> int:
     """Fills `quality.quarantine` by the rules that set records aside, persons first; returns the number of rows there."""
-    warehouse = build.warehouse
+    with build.warehouse.session():
+        return _set_aside(build.warehouse)
+
+
+def _set_aside(warehouse: Warehouse) -> int:
     for name in RAW_QUERIES:
         warehouse.build(queries()[name])
     warehouse.write("quality.quarantine", pl.DataFrame(schema=dict.fromkeys(_columns("quality.quarantine"), pl.String)))
@@ -161,11 +171,20 @@ def grade(build: Build, layer: Layer) -> list[RuleResult]:
     present = set(warehouse.query("SELECT table_name FROM meta.source_table WHERE is_present")["table_name"])
     assessable = [rule for rule in rules_of(layer) if _assessable(rule, present)]
     counts = count_failures(warehouse.path, assessable)
+    with warehouse.session():
+        return _graded(warehouse, layer, counts, assessable)
+
+
+def _graded(
+    warehouse: Warehouse, layer: Layer, counts: dict[tuple[str, str, str], int], assessable: Sequence[Rule]
+) -> list[RuleResult]:
     checked = {batch: warehouse.count(batch) for batch in {rule.batch for rule in assessable}}
     received = int(warehouse.query("SELECT SUM(rows_in) AS n FROM meta.source_table")["n"][0])
     results = [
         graded(
-            rule, rows_checked=received if rule.batch == "intake.duplicate" else checked[rule.batch], rows_failed=counts[rule.key]
+            rule,
+            rows_checked=received if rule.batch == "intake.duplicate" else checked[rule.batch],
+            rows_failed=counts[rule.key],
         )
         if rule.key in counts
         else not_assessable(rule)
@@ -190,15 +209,17 @@ def require_study_drug(build: Build) -> None:
         "SELECT COUNT(*) AS n FROM staged.prescription AS x INNER JOIN spec.drug AS d ON x.drug_id = d.drug_id AND d.role = 'study'"
     )
     if not drugs["n"][0]:
-        top = build.warehouse.query(
-            "SELECT COUNT(*) AS n FROM quality.unmapped WHERE table_name = 'prescription'"
-        )["n"][0]
+        top = build.warehouse.query("SELECT COUNT(*) AS n FROM quality.unmapped WHERE table_name = 'prescription'")[
+            "n"
+        ][0]
         raise NothingToStudyError(
             f"none of {build.warehouse.count('staged.prescription')} kept drug records is of a study drug ({top} drug names or "
             "codes mean nothing to the study). Compare drugs.study and the [[drug]] codes of the study file with the source."
         )
     if not build.warehouse.count("staged.observation_period"):
-        raise NothingToStudyError("nobody has observed time: every observation period was set aside or ends before it begins.")
+        raise NothingToStudyError(
+            "nobody has observed time: every observation period was set aside or ends before it begins."
+        )
 
 
 def _assessable(rule: Rule, present: set[str]) -> bool:
@@ -209,7 +230,7 @@ def _assessable(rule: Rule, present: set[str]) -> bool:
 def _file_rule(warehouse: Warehouse, table: str) -> RuleResult:
     rule = Rule(
         id="DQ001", table=table, batch=f"intake.{table}", severity="block", layer="raw", block_above=0, field="file",
-        sentence="a required table has no rows", sql="",
+        sentence="the table is required and has no rows", sql="",
     )  # fmt: skip
     return graded(rule, rows_checked=1, rows_failed=0 if warehouse.count(f"intake.{table}") else 1)
 
@@ -221,7 +242,9 @@ def _compare_with_quarantine(warehouse: Warehouse, results: Sequence[RuleResult]
         if result.rule.severity == "quarantine" and result.rule.id != "DQ002":
             key = (result.rule.id, result.rule.table)
             counted[key] = counted.get(key, 0) + result.rows_failed
-    kept = warehouse.query("SELECT rule_id, table_name, COUNT(*) AS n FROM quality.quarantine GROUP BY rule_id, table_name")
+    kept = warehouse.query(
+        "SELECT rule_id, table_name, COUNT(*) AS n FROM quality.quarantine GROUP BY rule_id, table_name"
+    )
     held = {(rule, table): n for rule, table, n in kept.rows()}
     differing = sorted(key for key, n in counted.items() if held.get(key, 0) != n)
     if differing:

@@ -90,7 +90,9 @@ class Query:
 @cache
 def queries() -> dict[str, Query]:
     """Every SELECT of the house by table name, each after the tables it reads."""
-    found = {query.name: query for schema in BUILT_SCHEMAS for query in map(_read, sorted((ROOT / schema).glob("*.sql")))}
+    found = {
+        query.name: query for schema in BUILT_SCHEMAS for query in map(_read, sorted((ROOT / schema).glob("*.sql")))
+    }
     order = TopologicalSorter({name: [r for r in query.reads if r in found] for name, query in found.items()})
     return {name: found[name] for name in order.static_order()}
 

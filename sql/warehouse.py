@@ -34,6 +34,7 @@ class Warehouse:
         self.path = path
         self._threads = threads
         self._memory_limit = memory_limit
+        self._held: duckdb.DuckDBPyConnection | None = None
 
     def create(self) -> None:
         """An empty file of the storage version that is published, with every schema of the house."""
@@ -56,8 +57,21 @@ class Warehouse:
         return self.path.with_name(self.path.name + ".wal")
 
     @contextmanager
+    def session(self) -> Iterator[None]:
+        """Keeps one connection open for many small statements; nothing else can open the file meanwhile."""
+        with self.connection() as con:
+            self._held = con
+            try:
+                yield
+            finally:
+                self._held = None
+
+    @contextmanager
     def connection(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
         """A connection with the settings of the house. Temporary files lie beside the file."""
+        if self._held is not None:
+            yield self._held
+            return
         con = duckdb.connect(str(self.path), read_only=read_only)
         try:
             con.execute("SET enable_progress_bar = false")
@@ -79,6 +93,7 @@ class Warehouse:
                 try:
                     con.execute(statement)
                 except duckdb.Error as error:
+                    con.execute("ROLLBACK")
                     raise WarehouseError(_without_values(error)) from error
             con.execute("COMMIT")
 
@@ -183,7 +198,19 @@ class Warehouse:
             con.execute(f"COMMENT ON COLUMN {table.name}.{identifier(column.name)} IS {quoted(column.comment)}")
 
 
-SCHEMAS = ("raw", "intake", "reference", "spec", "quality", "staged", "exposure", "cohort", "summary", "estimate", "meta")
+SCHEMAS = (
+    "raw",
+    "intake",
+    "reference",
+    "spec",
+    "quality",
+    "staged",
+    "exposure",
+    "cohort",
+    "summary",
+    "estimate",
+    "meta",
+)
 
 
 def guarded_query(path: Path, text: str) -> pl.DataFrame:

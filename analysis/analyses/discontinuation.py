@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import polars as pl
 
 from analysis.estimate.incidence import incidence_rate_per_100py
 from analysis.estimate.proportion import proportion
-from analysis.estimate.result import Estimate, Question
+from analysis.estimate.result import Estimate, Question, not_assessable
 
 ANALYSIS = "discontinuation"
 POPULATION = "first_episode"
+NO_REASONS = "the source has no records that could name this reason"
 # Shown with their zero and its upper limit even where nobody stopped for them.
 REASONS = (
     "adverse_event", "efficacy", "remission", "cost_access", "personal_choice", "pregnancy", "unknown",
@@ -19,12 +21,25 @@ REASONS = (
 COMPONENTS = ("first_started", "second_started", "both")
 
 
-def discontinuation(endings: pl.DataFrame, *, confidence: float) -> list[Estimate]:
+@dataclass(frozen=True, slots=True)
+class ReasonRecords:
+    """Which records of the source could give a reason: stop records or reasons on prescriptions; adverse events."""
+
+    names_reasons: bool
+    has_adverse_events: bool
+
+    def can_tell(self, reason: str) -> bool:
+        """Whether a stop for this reason could be seen; that a reason is not recorded always can."""
+        return self.names_reasons or reason == "unknown" or (reason == "adverse_event" and self.has_adverse_events)
+
+
+def discontinuation(endings: pl.DataFrame, *, confidence: float, reason_records: ReasonRecords) -> list[Estimate]:
     """Stops per 100 person-years of combination and their share among all first pair episodes.
 
     endings: `summary.ending_count`. Rates: all stops, by recorded reason (`stratum` by=reason), by the component that
     stopped (by=component), and death as an ending (by=ending). Shares: of all first episodes, ongoing ones included,
-    and so a lower bound of the eventual share; the rates have no such defect.
+    and so a lower bound of the eventual share; the rates have no such defect. A reason for which the source has no
+    kind of record is not assessable, never zero.
     """
     estimates: list[Estimate] = []
     for (rule, regimen), group in endings.group_by(("exposure_rule", "regimen_id"), maintain_order=True):
@@ -34,10 +49,13 @@ def discontinuation(endings: pl.DataFrame, *, confidence: float) -> list[Estimat
                 "analysis": ANALYSIS, "exposure_rule": rule, "population": POPULATION, "regimen_id": regimen,
                 "stratum": stratum, "level": level,
             }  # fmt: skip
-            rate = incidence_rate_per_100py(count, days, person_count=persons, confidence=confidence)
-            share = proportion(count, persons, confidence=confidence)
-            estimates.append(Estimate(Question(estimand="incidence_rate_per_100py", **asked), rate))  # type: ignore[arg-type]
-            estimates.append(Estimate(Question(estimand="proportion", **asked), share))  # type: ignore[arg-type]
+            if stratum == "by=reason" and not reason_records.can_tell(level):
+                rate, share = not_assessable("garwood", NO_REASONS), not_assessable("clopper_pearson", NO_REASONS)
+            else:
+                rate = incidence_rate_per_100py(count, days, person_count=persons, confidence=confidence)
+                share = proportion(count, persons, confidence=confidence)
+            estimates.append(Estimate(Question(estimand="incidence_rate_per_100py", **asked), rate))
+            estimates.append(Estimate(Question(estimand="proportion", **asked), share))
     return estimates
 
 

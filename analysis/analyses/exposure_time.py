@@ -26,6 +26,8 @@ def exposure_time(times: pl.DataFrame) -> list[Estimate]:
             Estimate(Question(estimand="count", **asked), Answer(method="count", value=row["person_count"], **counts))
         )
         estimates.append(
-            Estimate(Question(estimand="person_days", **asked), Answer(method="sum", value=row["person_days"], **counts))
+            Estimate(
+                Question(estimand="person_days", **asked), Answer(method="sum", value=row["person_days"], **counts)
+            )
         )
     return estimates

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from analysis.estimate.result import Answer, EstimationError, Estimate, Question, not_assessable, not_estimable
+from analysis.estimate.result import Answer, Estimate, EstimationError, Question, not_assessable, not_estimable
 from analysis.estimate.two_by_two import TwoByTwo, exact_conditional_stratified, mantel_haenszel_odds_ratio, odds_ratio
 from analysis.study.spec import Contrast
 

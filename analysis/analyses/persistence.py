@@ -28,13 +28,13 @@ def persistence(
         asked = {"analysis": ANALYSIS, "exposure_rule": rule, "population": population, "regimen_id": regimen}
         rows = group.select("entry_days", "time_days", "event_count", "censored_count")
         km = kaplan_meier(rows, confidence=confidence)
-        median = Question(estimand="median_duration_months", **asked)  # type: ignore[arg-type]
+        median = Question(estimand="median_duration_months", **asked)
         estimates += [
             Estimate(median, median_in_months(km.median)),
             Estimate(median, median_in_months(naive_median(rows, confidence=confidence))),
         ]
         estimates += [
-            Estimate(Question(estimand="survival", time_days=day, **asked), survival_at(km, time_days=day))  # type: ignore[arg-type]
+            Estimate(Question(estimand="survival", time_days=day, **asked), survival_at(km, time_days=day))
             for day in days
         ]
         texts = asked | {"comparator_id": "", "outcome_id": "", "stratum": "", "level": ""}

@@ -21,6 +21,10 @@ from analysis.simulate.tables import dates, person_ids
 from analysis.simulate.timeline import Timeline
 
 _PER_100PY = 1200.0  # months of 30.4375 days in 100 years of 365.25 days
+REASON_LABELS = {  # words in the records -> what the staged records call them
+    "adverse event": "adverse_event", "lack of efficacy": "efficacy", "cost or access": "cost_access",
+    "patient choice": "personal_choice",
+}  # fmt: skip
 _LADDERS = {"toruner": "opportunistic_infection", "broad": "serious_infection"}
 
 
@@ -62,14 +66,15 @@ def planted_numbers(
     ]  # fmt: skip
     for component, per_month in component_hazards(profile, people, book, days=days).items():
         note = "weighted by realised days: before its first window ends the second drug cannot stop"
-        stratum = f"component={component}"
-        found.append(_stop_rate(per_month=per_month, note=note, stratum=stratum))
+        level = component if component == "both" else f"{component}_started"
+        found.append(_stop_rate(per_month=per_month, note=note, stratum="by=component", level=level))
     reasons = reason_hazards(profile, timeline, days=days)
     for reason, per_month in reasons.items():
         note = "true hazard x share recorded; pregnancy weighted by realised days, elsewhere it is patient choice"
         if reason == "unknown":
             note = "stops whose reason is not recorded"
-        found.append(_stop_rate(per_month=per_month, note=note, level=reason))
+        level = REASON_LABELS.get(reason, reason)
+        found.append(_stop_rate(per_month=per_month, note=note, stratum="by=reason", level=level))
     plan = profile.infection
     for ladder, outcome_id in _LADDERS.items():
         ratios = plan.opportunistic_ratio if ladder == "toruner" else plan.serious_ratio
@@ -178,7 +183,7 @@ def reason_hazards(profile: Profile, timeline: Timeline, *, days: Ints) -> dict[
 def _stop_rate(*, per_month: float, note: str, stratum: str = "", level: str = "") -> Planted:
     return Planted(
         name="pair_stop_rate", estimand="incidence_rate_per_100py", population="first_episode", regimen_id="all",
-        outcome_id="discontinuation", stratum=stratum, level=level, value=per_month * _PER_100PY,
+        stratum=stratum, level=level, value=per_month * _PER_100PY,
         unit="per 100 person-years", note=note,
     )  # fmt: skip
 

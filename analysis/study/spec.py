@@ -76,8 +76,10 @@ class Population(_Section):
     def _ages(self) -> Population:
         if self.maximum_age_years < self.minimum_age_years:
             raise ValueError("population.maximum_age_years is below population.minimum_age_years")
-        if not self.age_band_starts or self.age_band_starts[0] != 0 or list(self.age_band_starts) != sorted(
-            set(self.age_band_starts)
+        if (
+            not self.age_band_starts
+            or self.age_band_starts[0] != 0
+            or list(self.age_band_starts) != sorted(set(self.age_band_starts))
         ):
             raise ValueError("population.age_band_starts must rise from 0")
         return self
@@ -178,7 +180,6 @@ class Analysis(_Section):
     small_cell: Annotated[int, Field(ge=0)] = Field(5, description="Below this many in a cell exact methods are used.")
     persistence_days: tuple[int, ...] = Field((182, 365, 730, 1095), description="Days at which persistence is read.")
     stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
-    horizon_days: Annotated[int, Field(ge=1)] = 365
 
 
 class Disclosure(_Section):
@@ -225,7 +226,9 @@ class StudySpec(_Section):
         outcomes = {outcome.id for outcome in self.outcome}
         for contrast in self.contrast:
             if contrast.outcome not in outcomes:
-                raise ValueError(f"contrast {contrast.id!r} names outcome {contrast.outcome!r}, which is not in the study")
+                raise ValueError(
+                    f"contrast {contrast.id!r} names outcome {contrast.outcome!r}, which is not in the study"
+                )
         return self
 
     @property

@@ -15,10 +15,13 @@ from itertools import pairwise
 import polars as pl
 
 from analysis.study.read import StudyError, nearest
-from analysis.study.spec import Drug, Outcome, StudySpec
+from analysis.study.spec import Drug, Outcome, Policy, StudySpec
 
 INFECTION_LAG_DAYS = 7  # exposure in the week before an infection; definitions of exposure at a moment
-COMPOSITES = {"serious_infection": "serious_infection_component", "opportunistic_infection": "opportunistic_winthrop2015"}
+COMPOSITES = {
+    "serious_infection": "serious_infection_component",
+    "opportunistic_infection": "opportunistic_winthrop2015",
+}
 REFERENCE_CODES = {  # code system -> (column of codes, column that says how certain they are)
     "RxNorm": ("rxnorm_rxcui", "rxcui_certainty"),
     "OMOP": ("omop_concept_id", "omop_certainty"),
@@ -115,7 +118,11 @@ def _age_bands(spec: StudySpec) -> pl.DataFrame:
     starts = [*spec.population.age_band_starts, 200]
     return pl.DataFrame(
         [
-            {"age_band": f"{low:02d}-{high - 1:02d}" if high < 200 else f"{low:02d}+", "from_age": low, "below_age": high}
+            {
+                "age_band": f"{low:02d}-{high - 1:02d}" if high < 200 else f"{low:02d}+",
+                "from_age": low,
+                "below_age": high,
+            }
             for low, high in pairwise(starts)
         ]
     )
@@ -177,6 +184,7 @@ def _resolve_drug(
     brands = [brand.split(" and other ")[0] for brand in (reference.get("brands") or "").split(";")]
     names = {text.strip().lower() for text in (name, *brands, *settings.names) if text.strip()}
     patterns = {text.strip().lower() for text in settings.name_patterns}
+    own_codes = [(system, code.strip().upper()) for system, codes in settings.codes.items() for code in codes]
     return _ResolvedDrug(
         row={
             "drug_id": drug_id, "drug_name": name, "role": role,
@@ -189,7 +197,7 @@ def _resolve_drug(
             "interval_days": number(settings.interval_days, "interval_days"),
         },
         gap_days=gap, tail_days=tail,
-        codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *((s, c.strip().upper()) for s, cs in settings.codes.items() for c in cs)})),
+        codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *own_codes})),
         names=(*((text, False) for text in sorted(names)), *((text, True) for text in sorted(patterns))),
     )  # fmt: skip
 
@@ -210,11 +218,13 @@ def _policies(spec: StudySpec, drugs: list[_ResolvedDrug]) -> pl.DataFrame:
     for rule in spec.exposure_rule:
         for name in rule.drug:
             if name not in ids:
-                raise StudyError(f"exposure_rule {rule.id!r}: unknown drug {name!r}{nearest(name, sorted(map(str, ids)))}")
+                raise StudyError(
+                    f"exposure_rule {rule.id!r}: unknown drug {name!r}{nearest(name, sorted(map(str, ids)))}"
+                )
         for drug in drugs:
             if drug.row["role"] == "concomitant":
                 continue
-            single = rule.drug.get(str(drug.row["drug_id"]))
+            single = rule.drug.get(str(drug.row["drug_id"]), Policy())
             background = drug.row["role"] == "background"
             gap = rule.background_gap_days if background else rule.gap_days
             tail = None if background else rule.tail_days
@@ -222,8 +232,8 @@ def _policies(spec: StudySpec, drugs: list[_ResolvedDrug]) -> pl.DataFrame:
                 {
                     "exposure_rule": rule.id,
                     "drug_id": drug.row["drug_id"],
-                    "gap_days": _first(single and single.gap_days, gap, drug.gap_days),
-                    "tail_days": _first(single and single.tail_days, tail, drug.tail_days),
+                    "gap_days": _first(single.gap_days, gap, drug.gap_days),
+                    "tail_days": _first(single.tail_days, tail, drug.tail_days),
                 }
             )
     return pl.DataFrame(rows)
@@ -239,7 +249,9 @@ def _unique_meaning(rows: list[tuple[object, ...]], columns: tuple[str, str, str
     twice = frame.filter(frame.select(columns[1:]).is_duplicated())
     if twice.height:
         first = twice.sort(columns[1:]).row(0, named=True)
-        raise StudyError(f"{first[columns[1]]!r} {first[columns[2]]!r} would mean two drugs, one of them {first['drug_id']!r}")
+        raise StudyError(
+            f"{first[columns[1]]!r} {first[columns[2]]!r} would mean two drugs, one of them {first['drug_id']!r}"
+        )
     return frame
 
 
@@ -269,11 +281,15 @@ def _outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Da
                 "lag_days": _first(outcome.lag_days, lag),
             }
         )
-        components = [item for item in known.values() if item[COMPOSITES[base]] == "1"] if composite else [row] if row else []
+        components = (
+            [item for item in known.values() if item[COMPOSITES[base]] == "1"] if composite else [row] if row else []
+        )
         for component in components:
             name = str(component["outcome_id"])
             codes += [(outcome.id, name, *code) for code in _component_codes(component)]
-            terms += [(outcome.id, name, term) for term in _split(component["meddra_pt_names"]) if not term.startswith("any ")]
+            terms += [
+                (outcome.id, name, term) for term in _split(component["meddra_pt_names"]) if not term.startswith("any ")
+            ]
         codes += [(outcome.id, outcome.id, *code) for code in _own_codes(outcome)]
         terms += [(outcome.id, outcome.id, term.strip().lower()) for term in outcome.terms]
     return {

@@ -52,7 +52,9 @@ def find_files(folder: Path) -> dict[str, list[SourceFile]]:
             continue
         table = entry.name.split(".")[0].lower()
         if entry.is_dir():
-            parts = [part for part in sorted(entry.iterdir(), key=lambda path: path.name) if part.suffix.lower() in SUFFIXES]
+            parts = [
+                part for part in sorted(entry.iterdir(), key=lambda path: path.name) if part.suffix.lower() in SUFFIXES
+            ]
             if not parts:
                 continue
         elif entry.suffix.lower() in SUFFIXES:
@@ -80,7 +82,9 @@ def load(warehouse: Warehouse, files: list[SourceFile]) -> int:
         warehouse.execute(f"CREATE OR REPLACE TABLE {target} AS " + " UNION ALL BY NAME ".join(selects))
     except WarehouseError as error:
         names = ", ".join(file.name for file in files)
-        raise InputError(f"{names} cannot be read as a table: {str(error)[:200]}. Check the file and export it again.") from None
+        raise InputError(
+            f"{names} cannot be read as a table: {str(error)[:200]}. Check the file and export it again."
+        ) from None
     return warehouse.count(target)
 
 
@@ -91,7 +95,9 @@ def load_database(warehouse: Warehouse, database: Path, names: tuple[str, ...]) 
         try:
             con.execute(source)
         except Exception as error:
-            raise InputError(f"{database.name} cannot be opened as a DuckDB file; another program may be writing it.") from error
+            raise InputError(
+                f"{database.name} cannot be opened as a DuckDB file; another program may be writing it."
+            ) from error
         held = con.execute(
             "SELECT LOWER(table_name), schema_name, table_name FROM duckdb_tables() WHERE database_name = 'source'"
         ).fetchall()
@@ -110,13 +116,17 @@ def csv_header(file: SourceFile) -> tuple[str, list[str]]:
     with file.path.open("rb") as stream:
         head = stream.read(MAX_HEADER_BYTES)
     if not head:
-        raise InputError(f"{file.name} is empty (0 bytes). Export it again; a table without rows still needs its header.")
+        raise InputError(
+            f"{file.name} is empty (0 bytes). Export it again; a table without rows still needs its header."
+        )
     if b"\x00" in head:
         raise InputError(f"{file.name} holds NUL bytes and is not a CSV file. Export it again as text in UTF-8.")
     try:
         line = head.splitlines()[0].decode("utf-8-sig")
     except (UnicodeDecodeError, IndexError):
-        raise InputError(f"{file.name} does not begin with a header in UTF-8. Export it again as CSV in UTF-8.") from None
+        raise InputError(
+            f"{file.name} does not begin with a header in UTF-8. Export it again as CSV in UTF-8."
+        ) from None
     delimiter = max(DELIMITERS, key=line.count)
     names = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
     if len(names) > MAX_COLUMNS:

@@ -95,7 +95,9 @@ def type_records(warehouse: Warehouse, name: str, *, source: str) -> None:
 
 def empty_table(warehouse: Warehouse, name: str) -> None:
     """`intake.<name>` without rows, for a table that the source lacks."""
-    columns = [f"CAST(NULL AS {_SQL_TYPES[field.kind]}) AS {_output_name(field)}" for field in INPUT_TABLES[name].fields]
+    columns = [
+        f"CAST(NULL AS {_SQL_TYPES[field.kind]}) AS {_output_name(field)}" for field in INPUT_TABLES[name].fields
+    ]
     warehouse.execute(
         f"CREATE OR REPLACE TABLE intake.{name} AS SELECT CAST(NULL AS VARCHAR) AS source_file, "
         f"CAST(NULL AS BIGINT) AS row_number, {', '.join(columns)}, CAST(NULL AS VARCHAR) AS uncast_columns, "

@@ -98,7 +98,9 @@ def ingest_omop(warehouse: Warehouse, folder: Path, spec: StudySpec) -> OmopInge
     chosen = [drugs if table.name == "drug_exposure" else table for table in _TABLES]
     for name in ("person", drugs.name):
         if name not in held:
-            raise InputError(f"required OMOP table {name} is missing in {folder} (DQ001). Found: {', '.join(sorted(held))}.")
+            raise InputError(
+                f"required OMOP table {name} is missing in {folder} (DQ001). Found: {', '.join(sorted(held))}."
+            )
     native = {table.native for table in chosen if table.name in held}
     for name in INPUT_TABLES:
         if name not in native:
@@ -156,7 +158,9 @@ def _take(warehouse: Warehouse, table: OmopTable) -> None:
     warehouse.execute(*(f"ALTER TABLE {raw} ADD COLUMN {name} VARCHAR" for name in absent))
     text = (ROOT / "omop" / f"{table.mapping or table.native}.sql").read_text(encoding="utf-8")
     source = f"intake.{table.native}_as_received"
-    warehouse.execute(f"CREATE OR REPLACE TABLE {source} AS {text}", *(f"ALTER TABLE {raw} DROP COLUMN {name}" for name in absent))
+    warehouse.execute(
+        f"CREATE OR REPLACE TABLE {source} AS {text}", *(f"ALTER TABLE {raw} DROP COLUMN {name}" for name in absent)
+    )
     type_records(warehouse, table.native, source=source)
     if table.native != "condition":
         warehouse.execute(f"DROP TABLE {source}")
@@ -183,7 +187,9 @@ def _tell_vocabulary(warehouse: Warehouse, rule: str, *, has_concepts: bool) -> 
             f"WHEN REGEXP_MATCHES({code}, '{_ICD10}') THEN 'ICD10CM' END AS vocabulary FROM intake.condition_as_received AS r"
         )
     else:
-        told = f"SELECT r.source_file, r.row_number, {quoted(rule)} AS vocabulary FROM intake.condition_as_received AS r"
+        told = (
+            f"SELECT r.source_file, r.row_number, {quoted(rule)} AS vocabulary FROM intake.condition_as_received AS r"
+        )
     warehouse.execute(
         f"UPDATE intake.condition SET code_system = told.vocabulary FROM ({told}) AS told "
         "WHERE intake.condition.source_file = told.source_file AND intake.condition.row_number = told.row_number",

@@ -68,7 +68,11 @@ INPUT_TABLES: dict[str, InputTable] = {
             event_date="start_date",
         ),
         InputTable(
-            "death", _fields("person_id death_date:date"), _required("person_id death_date"), key=(), event_date="death_date"
+            "death",
+            _fields("person_id death_date:date"),
+            _required("person_id death_date"),
+            key=(),
+            event_date="death_date",
         ),
         InputTable(
             "prescription",

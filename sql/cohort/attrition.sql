@@ -20,42 +20,51 @@ step AS (
   CROSS JOIN quality.row_account AS a
   WHERE a.table_name = 'person'
   UNION ALL
-  SELECT r.exposure_rule, '' AS population, 2 AS step_number, 'record of the person kept by the checks' AS step,
+  SELECT
+    r.exposure_rule, '' AS population, 2 AS step_number, 'record of the person kept by the checks' AS step,
     (SELECT COUNT(*) FROM staged.person AS p) AS person_count
   FROM spec.exposure_rule AS r
   UNION ALL
-  SELECT r.exposure_rule, '' AS population, 3 AS step_number, 'observed for at least one day' AS step,
+  SELECT
+    r.exposure_rule, '' AS population, 3 AS step_number, 'observed for at least one day' AS step,
     (SELECT COUNT(*) FROM observed AS o) AS person_count
   FROM spec.exposure_rule AS r
   UNION ALL
-  SELECT r.exposure_rule, '' AS population, 4 AS step_number, 'with a record of a study drug' AS step,
+  SELECT
+    r.exposure_rule, '' AS population, 4 AS step_number, 'with a record of a study drug' AS step,
     (SELECT COUNT(*) FROM observed AS o INNER JOIN has_record AS h ON o.person_id = h.person_id) AS person_count
   FROM spec.exposure_rule AS r
   UNION ALL
-  SELECT r.exposure_rule, '' AS population, 5 AS step_number, 'a study drug covered on an observed day' AS step,
+  SELECT
+    r.exposure_rule, '' AS population, 5 AS step_number, 'a study drug covered on an observed day' AS step,
     (SELECT COUNT(*) FROM treated AS t WHERE t.exposure_rule = r.exposure_rule) AS person_count
   FROM spec.exposure_rule AS r
   UNION ALL
-  SELECT r.exposure_rule, 'all_time' AS population, 6 AS step_number, 'with look-back, age and calendar: cohort entry' AS step,
+  SELECT
+    r.exposure_rule, 'all_time' AS population, 6 AS step_number, 'with look-back, age and calendar: cohort entry' AS step,
     (SELECT COUNT(*) FROM cohort.entry AS e WHERE e.exposure_rule = r.exposure_rule) AS person_count
   FROM spec.exposure_rule AS r
   UNION ALL
-  SELECT r.exposure_rule, 'from_first' AS population, 7 AS step_number, 'new users of a study drug' AS step,
+  SELECT
+    r.exposure_rule, 'from_first' AS population, 7 AS step_number, 'new users of a study drug' AS step,
     (SELECT COUNT(*) FROM cohort.entry AS e WHERE e.exposure_rule = r.exposure_rule AND e.is_new_user) AS person_count
   FROM spec.exposure_rule AS r
   UNION ALL
-  SELECT r.exposure_rule, 'first_episode' AS population, 8 AS step_number, 'ever two study drugs covered together' AS step,
+  SELECT
+    r.exposure_rule, 'first_episode' AS population, 8 AS step_number, 'ever two study drugs covered together' AS step,
     (SELECT COUNT(*) FROM together AS t WHERE t.exposure_rule = r.exposure_rule) AS person_count
   FROM spec.exposure_rule AS r
   UNION ALL
-  SELECT r.exposure_rule, 'first_episode' AS population, 9 AS step_number, 'first day of the pair observed and in the study' AS step,
+  SELECT
+    r.exposure_rule, 'first_episode' AS population, 9 AS step_number, 'first day of the pair observed and in the study' AS step,
     (
       SELECT COUNT(*) FROM cohort.combination AS c
       WHERE c.exposure_rule = r.exposure_rule AND c.population = 'first_episode' AND c.regimen_id = 'all'
     ) AS person_count
   FROM spec.exposure_rule AS r
   UNION ALL
-  SELECT r.exposure_rule, 'reached_min_overlap' AS population, 10 AS step_number, 'together for the minimum overlap' AS step,
+  SELECT
+    r.exposure_rule, 'reached_min_overlap' AS population, 10 AS step_number, 'together for the minimum overlap' AS step,
     (
       SELECT COUNT(*) FROM cohort.combination AS c
       WHERE c.exposure_rule = r.exposure_rule AND c.population = 'reached_min_overlap' AND c.regimen_id = 'all'

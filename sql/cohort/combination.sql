@@ -24,23 +24,27 @@ WITH observed AS (
   INNER JOIN staged.observation_period AS o
     ON c.person_id = o.person_id AND o.start_date <= c.start_date AND c.start_date < o.stop_date
   INNER JOIN exposure.discontinuation AS x
-    ON c.exposure_rule = x.exposure_rule
-    AND c.person_id = x.person_id
-    AND c.regimen_id = x.regimen_id
-    AND c.episode_number = x.episode_number
+    ON
+      c.exposure_rule = x.exposure_rule
+      AND c.person_id = x.person_id
+      AND c.regimen_id = x.regimen_id
+      AND c.episode_number = x.episode_number
   CROSS JOIN spec.study AS s
-  WHERE c.drug_count = 2
+  WHERE
+    c.drug_count = 2
     AND c.start_date < c.ending_date
     AND c.start_date >= COALESCE(s.start_date, c.start_date)
     AND c.start_date <= COALESCE(s.end_date, c.start_date)
 ),
 chosen AS (
-  SELECT o.exposure_rule, 'all' AS regimen_id, o.regimen_id AS pair_id, o.person_id, o.start_date, o.ending, o.ending_date,
+  SELECT
+    o.exposure_rule, 'all' AS regimen_id, o.regimen_id AS pair_id, o.person_id, o.start_date, o.ending, o.ending_date,
     o.stopped_drugs, o.first_drug_id, o.is_switch_overlap, o.reason, o.reason_source, o.period_stop_date, o.min_overlap_days
   FROM observed AS o
   WHERE o.overall_number = 1
   UNION ALL
-  SELECT o.exposure_rule, o.regimen_id, o.regimen_id AS pair_id, o.person_id, o.start_date, o.ending, o.ending_date,
+  SELECT
+    o.exposure_rule, o.regimen_id, o.regimen_id AS pair_id, o.person_id, o.start_date, o.ending, o.ending_date,
     o.stopped_drugs, o.first_drug_id, o.is_switch_overlap, o.reason, o.reason_source, o.period_stop_date, o.min_overlap_days
   FROM observed AS o
   QUALIFY ROW_NUMBER() OVER (PARTITION BY o.exposure_rule, o.person_id, o.regimen_id ORDER BY o.start_date, o.overall_number) = 1

@@ -59,7 +59,8 @@ INNER JOIN first_use AS f ON e.exposure_rule = f.exposure_rule AND e.person_id =
 INNER JOIN staged.observation_period AS o
   ON e.person_id = o.person_id AND o.start_date <= e.entry_date AND e.entry_date < o.stop_date
 INNER JOIN exposure.combination_interval AS i
-  ON e.exposure_rule = i.exposure_rule
-  AND e.person_id = i.person_id
-  AND i.start_date <= e.entry_date
-  AND e.entry_date < i.stop_date
+  ON
+    e.exposure_rule = i.exposure_rule
+    AND e.person_id = i.person_id
+    AND i.start_date <= e.entry_date
+    AND e.entry_date < i.stop_date

@@ -48,7 +48,8 @@ record AS (
   INNER JOIN spec.outcome AS o ON d.outcome_id = o.outcome_id
   WHERE (o.setting = 'any' OR d.setting = o.setting) AND (o.position = 'any' OR d.position = o.position)
   UNION ALL
-  SELECT a.person_id, t.outcome_id, t.component_id, a.onset_date AS record_date, 'adverse_event' AS record_table,
+  SELECT
+    a.person_id, t.outcome_id, t.component_id, a.onset_date AS record_date, 'adverse_event' AS record_table,
     a.adverse_event_id AS record_id
   FROM staged.adverse_event AS a
   INNER JOIN spec.outcome_term AS t ON LOWER(a.term) = t.term

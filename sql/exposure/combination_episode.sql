@@ -19,11 +19,12 @@ pair AS (
     LEAST(a.stop_date, b.stop_date) AS stop_date
   FROM study_episode AS a
   INNER JOIN study_episode AS b
-    ON a.exposure_rule = b.exposure_rule
-    AND a.person_id = b.person_id
-    AND a.drug_id < b.drug_id
-    AND a.start_date < b.stop_date
-    AND b.start_date < a.stop_date
+    ON
+      a.exposure_rule = b.exposure_rule
+      AND a.person_id = b.person_id
+      AND a.drug_id < b.drug_id
+      AND a.start_date < b.stop_date
+      AND b.start_date < a.stop_date
 ),
 combination AS (
   SELECT
@@ -51,11 +52,12 @@ combination AS (
     END AS first_drug_id
   FROM pair AS p
   INNER JOIN study_episode AS c
-    ON p.exposure_rule = c.exposure_rule
-    AND p.person_id = c.person_id
-    AND p.drug_b < c.drug_id
-    AND p.start_date < c.stop_date
-    AND c.start_date < p.stop_date
+    ON
+      p.exposure_rule = c.exposure_rule
+      AND p.person_id = c.person_id
+      AND p.drug_b < c.drug_id
+      AND p.start_date < c.stop_date
+      AND c.start_date < p.stop_date
 ),
 ended AS (
   SELECT
@@ -69,11 +71,12 @@ ended AS (
     MIN(e.ending_date) AS ending_date
   FROM combination AS k
   INNER JOIN study_episode AS e
-    ON k.exposure_rule = e.exposure_rule
-    AND k.person_id = e.person_id
-    AND e.start_date <= k.start_date
-    AND k.stop_date <= e.stop_date
-    AND CONTAINS(CONCAT('+', k.regimen_id, '+'), CONCAT('+', e.drug_id, '+'))
+    ON
+      k.exposure_rule = e.exposure_rule
+      AND k.person_id = e.person_id
+      AND e.start_date <= k.start_date
+      AND k.stop_date <= e.stop_date
+      AND CONTAINS(CONCAT('+', k.regimen_id, '+'), CONCAT('+', e.drug_id, '+'))
   GROUP BY k.exposure_rule, k.person_id, k.regimen_id, k.drug_count, k.start_date, k.stop_date, k.first_drug_id
 ),
 decided AS (
@@ -91,12 +94,13 @@ decided AS (
     STRING_AGG(CASE WHEN e.ending = 'stopped' THEN e.drug_id END, '+' ORDER BY e.drug_id) AS stopped_drugs
   FROM ended AS k
   INNER JOIN study_episode AS e
-    ON k.exposure_rule = e.exposure_rule
-    AND k.person_id = e.person_id
-    AND e.start_date <= k.start_date
-    AND k.stop_date <= e.stop_date
-    AND e.ending_date = k.ending_date
-    AND CONTAINS(CONCAT('+', k.regimen_id, '+'), CONCAT('+', e.drug_id, '+'))
+    ON
+      k.exposure_rule = e.exposure_rule
+      AND k.person_id = e.person_id
+      AND e.start_date <= k.start_date
+      AND k.stop_date <= e.stop_date
+      AND e.ending_date = k.ending_date
+      AND CONTAINS(CONCAT('+', k.regimen_id, '+'), CONCAT('+', e.drug_id, '+'))
   GROUP BY
     k.exposure_rule, k.person_id, k.regimen_id, k.drug_count, k.start_date, k.stop_date, k.first_drug_id, k.ending_date
 )

@@ -66,10 +66,11 @@ state AS (
     COUNT(DISTINCT CASE WHEN r.counts_broad THEN r.drug_class END) AS broad_count
   FROM segment AS s
   LEFT JOIN risk_window AS r
-    ON s.exposure_rule = r.exposure_rule
-    AND s.person_id = r.person_id
-    AND r.start_date <= s.start_date
-    AND s.start_date < r.risk_until
+    ON
+      s.exposure_rule = r.exposure_rule
+      AND s.person_id = r.person_id
+      AND r.start_date <= s.start_date
+      AND s.start_date < r.risk_until
   GROUP BY s.exposure_rule, s.person_id, s.start_date, s.stop_date
 ),
 compared AS (
@@ -85,7 +86,8 @@ compared AS (
     s.toruner_count,
     s.broad_count,
     CASE
-      WHEN s.start_date = LAG(s.stop_date) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)
+      WHEN
+        s.start_date = LAG(s.stop_date) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)
         AND s.regimen_id = LAG(s.regimen_id) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)
         AND s.risk_regimen_id = LAG(s.risk_regimen_id) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)
         AND s.toruner_count = LAG(s.toruner_count) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)

@@ -26,7 +26,7 @@ stop_record AS (
   UNION ALL
   SELECT w.person_id, w.drug_id, w.stop_date, COALESCE(r.reason, 'unmapped') AS reason, 2 AS preference, 'prescription' AS reason_source
   FROM staged.prescription AS p
-  INNER JOIN exposure.window AS w ON p.prescription_id = w.prescription_id
+  INNER JOIN exposure."window" AS w ON p.prescription_id = w.prescription_id
   LEFT JOIN reference.stop_reason AS r ON LOWER(p.stop_reason) = r.synonym
   WHERE p.stop_reason IS NOT NULL AND w.stop_date IS NOT NULL AND COALESCE(r.reason, 'unmapped') <> 'unknown'
 ),
@@ -46,7 +46,8 @@ candidate AS (
   FROM ended AS e
   INNER JOIN staged.adverse_event AS a ON e.person_id = a.person_id
   CROSS JOIN spec.study AS k
-  WHERE e.ending = 'stopped'
+  WHERE
+    e.ending = 'stopped'
     AND a.action_taken IN ('drug withdrawn', 'withdrawn', '1')
     AND e.start_date <= a.onset_date
     AND a.onset_date <= e.ending_date
@@ -79,8 +80,9 @@ SELECT
   CASE e.ending WHEN 'stopped' THEN COALESCE(r.reason_source, 'none') WHEN 'death' THEN 'death_record' END AS reason_source
 FROM ended AS e
 LEFT JOIN ranked AS r
-  ON e.exposure_rule = r.exposure_rule
-  AND e.person_id = r.person_id
-  AND e.regimen_id = r.regimen_id
-  AND e.episode_number = r.episode_number
-  AND r.candidate_number = 1
+  ON
+    e.exposure_rule = r.exposure_rule
+    AND e.person_id = r.person_id
+    AND e.regimen_id = r.regimen_id
+    AND e.episode_number = r.episode_number
+    AND r.candidate_number = 1

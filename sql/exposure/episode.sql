@@ -17,7 +17,7 @@ WITH placed AS (
       ORDER BY w.start_date, w.stop_date, w.prescription_id
       ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS covered_until
-  FROM exposure.window AS w
+  FROM exposure."window" AS w
   INNER JOIN spec.drug_policy AS g ON w.drug_id = g.drug_id
   WHERE w.stop_date IS NOT NULL
 ),

@@ -23,10 +23,11 @@ received AS (
   FROM intake.observation_period AS o
   INNER JOIN staged.person AS p ON o.person_source_value = p.person_source_value
   CROSS JOIN quality.data_cut AS k
-  WHERE NOT EXISTS (
-    SELECT 1 FROM quality.quarantine AS q
-    WHERE q.table_name = 'observation_period' AND q.source_file = o.source_file AND q.row_number = o.row_number
-  )
+  WHERE
+    NOT EXISTS (
+      SELECT 1 FROM quality.quarantine AS q
+      WHERE q.table_name = 'observation_period' AND q.source_file = o.source_file AND q.row_number = o.row_number
+    )
   UNION ALL
   SELECT f.person_id, f.start_date, k.data_cut_date + 1 AS stop_date
   FROM first_record AS f

@@ -6,8 +6,9 @@ WITH identified AS (
   WHERE p.person_source_value IS NOT NULL
 ),
 shape AS (
-  SELECT COUNT(*) = COUNT(CASE WHEN CAST(TRY_CAST(i.person_source_value AS BIGINT) AS VARCHAR) = i.person_source_value THEN 1 END)
-    AS all_are_numbers
+  SELECT
+    COUNT(*) = COUNT(CASE WHEN CAST(TRY_CAST(i.person_source_value AS BIGINT) AS VARCHAR) = i.person_source_value THEN 1 END)
+      AS all_are_numbers
   FROM identified AS i
 ),
 numbered AS (

@@ -20,9 +20,10 @@ SELECT
 FROM intake.prescription AS x
 INNER JOIN staged.person AS p ON x.person_source_value = p.person_source_value
 INNER JOIN quality.drug_map AS m
-  ON COALESCE(x.drug_source_value, '') = m.drug_source_value
-  AND COALESCE(x.drug_code, '') = m.drug_code
-  AND COALESCE(x.code_system, '') = m.code_system
+  ON
+    COALESCE(x.drug_source_value, '') = m.drug_source_value
+    AND COALESCE(x.drug_code, '') = m.drug_code
+    AND COALESCE(x.code_system, '') = m.code_system
 CROSS JOIN meta.source AS i
 WHERE NOT EXISTS (
   SELECT 1 FROM quality.quarantine AS q

@@ -69,15 +69,18 @@ counted AS (
     j.exposure_rule, j.outcome_id, j.risk_drug_count, j.toruner_count, j.broad_count, a.age_band, j.sex, j.calendar_year
 ),
 laddered AS (
-  SELECT c.exposure_rule, c.outcome_id, 'study_drugs' AS ladder, c.risk_drug_count AS rung, c.age_band, c.sex, c.calendar_year,
+  SELECT
+    c.exposure_rule, c.outcome_id, 'study_drugs' AS ladder, c.risk_drug_count AS rung, c.age_band, c.sex, c.calendar_year,
     c.period_count, c.case_count
   FROM counted AS c
   UNION ALL
-  SELECT c.exposure_rule, c.outcome_id, 'toruner' AS ladder, c.toruner_count AS rung, c.age_band, c.sex, c.calendar_year,
+  SELECT
+    c.exposure_rule, c.outcome_id, 'toruner' AS ladder, c.toruner_count AS rung, c.age_band, c.sex, c.calendar_year,
     c.period_count, c.case_count
   FROM counted AS c
   UNION ALL
-  SELECT c.exposure_rule, c.outcome_id, 'broad' AS ladder, c.broad_count AS rung, c.age_band, c.sex, c.calendar_year,
+  SELECT
+    c.exposure_rule, c.outcome_id, 'broad' AS ladder, c.broad_count AS rung, c.age_band, c.sex, c.calendar_year,
     c.period_count, c.case_count
   FROM counted AS c
 )

@@ -127,7 +127,7 @@ with warehouse.connection() as con:
     Path(sys.argv[2]).touch()
     while True:
         con.execute("INSERT INTO staged.death SELECT person_id, death_date FROM staged.death WHERE person_id < 1000000 LIMIT 100000")
-"""  # noqa: E501
+"""
 
 
 def test_a_kill_in_the_middle_of_a_build_leaves_the_published_file_readable(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from analysis.simulate import PROFILES, Simulation, simulate_profile
 from analysis.simulate.design import ENDINGS, InfectionPlan
 from analysis.simulate.infections import draw_infections, infection_hazards
 from analysis.simulate.state import RiskTime
+from analysis.simulate.truth import REASON_LABELS
 
 _CONFIDENCE = 0.999
 _DEMO = PROFILES["demo"]
@@ -68,10 +69,10 @@ def test_stop_rates_by_component_and_recorded_reason_are_the_planted_ones(large:
     assert len(rates) == 11
     for item in rates:
         chosen = stops
-        if item["stratum"]:
-            chosen = stops.filter(pl.col("component") == item["stratum"].removeprefix("component="))
-        if item["level"]:
-            chosen = stops.filter(pl.col("recorded_reason") == item["level"])
+        if item["stratum"] == "by=component":
+            chosen = stops.filter(pl.col("component") == item["level"].removesuffix("_started"))
+        elif item["stratum"] == "by=reason":
+            chosen = stops.filter(pl.col("recorded_reason").replace(REASON_LABELS) == item["level"])
         assert _holds(chosen.height, item["value"] * per_100py), item
     total, *parts = (item["value"] for item in rates)
     assert sum(parts[:3]) == pytest.approx(total)

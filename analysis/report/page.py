@@ -1,0 +1,188 @@
+"""The page: sections in their order, filled with tables, figures and sentences, through the templates.
+
+Owns which section holds what. Escaping is the templates'; the only text passed as markup is the drawings made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from analysis.report import outcomes, ratios, standing, text, wording
+from analysis.report.figures import Figure
+from analysis.report.table import WORDS, ShownTable
+from analysis.report.view import View
+
+TEMPLATES = Path(__file__).parent / "templates"
+DATING_NOTE = (
+    "Diagnoses of this source carry the date of admission or of discharge. The order of drug and diagnosis inside one "
+    "stay is not known: an outcome counted on a drug may have begun before it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFigure:
+    """A figure as the page holds it."""
+
+    title: str
+    description: str
+    drawing: Markup
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section: figures and tables by id, and what to say before them or instead of them."""
+
+    id: str
+    title: str
+    parts: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    empty: str = ""
+    listed: tuple[str, ...] = ()
+    defined: tuple[tuple[str, str], ...] = ()
+    items: tuple[tuple[str, ShownFigure | ShownTable], ...] = field(default=())
+
+
+def render_page(
+    view: View, tables: Mapping[str, ShownTable], figures: Mapping[str, tuple[Figure, str, str]], *, fingerprint: str
+) -> str:
+    """index.html: one file that needs no other."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    drawn = {name: ShownFigure(figure.title, said, Markup(svg)) for name, (figure, svg, said) in figures.items()}  # noqa: S704 (own drawing, escaped there)
+    return environment.get_template("index.html").render(
+        words=WORDS,
+        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 (own file)
+        spec=view.spec,
+        title=view.spec.report.title or view.spec.study.title,
+        head=text.headline(view),
+        data_cut=view.data_cut,
+        data_cut_source=wording.plain(view.rows("quality.data_cut")[0]["data_cut_source"]),
+        source=view.source,
+        rule=view.rules[view.rule],
+        seen=text.seen(view),
+        gate=text.gate(view),
+        sections=[_filled(section, tables, drawn) for section in _sections(view, drawn)],
+        study_digest=view.spec.digest(),
+        fingerprint=fingerprint,
+        table_files=[(table.table.title, f"tables/{name}.csv") for name, table in tables.items()],
+    )
+
+
+def _filled(section: Section, tables: Mapping[str, ShownTable], drawn: Mapping[str, ShownFigure]) -> Section:
+    items: list[tuple[str, ShownFigure | ShownTable]] = []
+    for part in section.parts:
+        kind, _, name = part.partition(":")
+        if kind == "figure" and name in drawn:
+            items.append((part, drawn[name]))
+        elif kind == "table":
+            items.append((part, tables[name]))
+    return Section(
+        section.id,
+        section.title,
+        section.parts,
+        section.remarks,
+        section.empty,
+        section.listed,
+        section.defined,
+        tuple(items),
+    )
+
+
+def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
+    """The sections in their order; one that has nothing to show says why."""
+    literature = view.spec.report.benchmarks
+    return [
+        Section("attrition", "Attrition", ("figure:attrition", "table:attrition")),
+        Section("baseline", "Baseline", ("table:baseline",)),
+        Section(
+            "exposure",
+            "Exposure",
+            (
+                "table:exposure",
+                "figure:exposure",
+                "table:duration",
+                "figure:persistence",
+                "table:persistence",
+                "table:duration_by_pair",
+            ),
+            remarks=_curve_remark(view, figures),
+        ),
+        Section("discontinuation", "Discontinuation", ("table:discontinuation",)),
+        _outcome_section(view, literature=literature),
+        Section(
+            "sensitivity",
+            "Sensitivity",
+            ("table:sensitivity", *(("table:diagnostics",) if view.frames["estimate.diagnostic"].height else ())),
+            remarks=("The study has a single exposure rule: there is nothing to compare.",)
+            if len(view.rules) == 1
+            else (),
+        ),
+        Section(
+            "quality",
+            "Data quality",
+            (
+                "table:row_account",
+                "table:failed_rules",
+                "table:unmapped",
+                "table:unmapped_drugs",
+                "table:not_assessable_rules",
+            ),
+        ),
+        Section("unanswered", "Questions without an answer", ("table:unanswered",)),
+        Section("methods", "Methods", ("table:outcome_settings", "table:drugs"), defined=tuple(standing.methods(view))),
+        Section("limitations", "Limitations", listed=tuple(standing.limitations(view))),
+        Section("provenance", "Provenance", ("table:inputs", "table:versions", "table:sql_digests")),
+    ]
+
+
+def _curve_remark(view: View, figures: Mapping[str, ShownFigure]) -> tuple[str, ...]:
+    """What the public profile does to curves."""
+    if view.spec.disclosure.profile == "internal" or not view.has_combinations:
+        return ()
+    if "persistence" in figures:
+        return (
+            "Public profile: the curve of persistence is shown only at times between which endings are none or not "
+            "few.",
+        )
+    return ("Public profile: too few persons end between any two times for a curve of persistence.",)
+
+
+def _outcome_section(view: View, *, literature: bool) -> Section:
+    title = "Outcomes: " + ", ".join(
+        label[:1].lower() + label[1:] if number else label for number, label in enumerate(view.outcomes.values())
+    )
+    if not view.outcomes_assessable:
+        return Section("outcomes", "Outcomes", empty=outcomes.NO_OUTCOME_TABLE)
+    remarks = []
+    if standing.has_unordered_dates(view):
+        remarks.append(DATING_NOTE)
+    if not literature and ratios.odds_ratio_contrasts(view):
+        remarks.append("The study file asks for no literature values, so none stand beside the odds ratios.")
+    dating = ("table:outcome_dating",) if outcomes.has_several_datings(view) else ()
+    comparisons = ("figure:ladder", "table:odds_ratio_ladder") if ratios.odds_ratio_contrasts(view) else ()
+    has_cox = any(item.estimator == "time_varying_cox" for item in view.spec.contrast)
+    if not view.spec.contrast:
+        remarks.append("The study file asks for no comparison, so there are rates but no ratios.")
+    return Section(
+        "outcomes",
+        title if len(title) < 90 else "Outcomes",
+        (
+            "figure:incidence",
+            "table:incidence_by_level",
+            *dating,
+            *comparisons,
+            *(("table:hazard_ratio",) if has_cox else ()),
+            "table:incidence_by_regimen",
+        ),
+        remarks=tuple(remarks),
+    )

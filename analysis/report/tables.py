@@ -1,0 +1,25 @@
+"""The registry of report tables, in the order of the page.
+
+A new table is one more `Table` in the module of its subject. Which section it stands in is part of it.
+"""
+
+from __future__ import annotations
+
+from analysis.report import endings, outcomes, people, provenance, quality, ratios, sensitivity
+from analysis.report.table import ShownTable, Table, show
+from analysis.report.view import View
+
+TABLES: tuple[Table, ...] = (
+    *people.TABLES,
+    *endings.TABLES,
+    *outcomes.TABLES,
+    *ratios.TABLES,
+    *sensitivity.TABLES,
+    *quality.TABLES,
+    *provenance.TABLES,
+)
+
+
+def shown_tables(view: View) -> dict[str, ShownTable]:
+    """Every table of the registry, by id."""
+    return {table.id: show(table, view) for table in TABLES}

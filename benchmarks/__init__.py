@@ -1,0 +1,1 @@
+"""Speed and memory, as ratios of interleaved runs: `make bench` writes the tables of docs/benchmarks.md."""

@@ -1,0 +1,68 @@
+"""`coexposure check`: ingest and expectations without publishing, and grading stored counts again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import polars as pl
+
+from expectations.rule import graded
+from pipelines import steps
+from pipelines.errors import UsageError
+from pipelines.resources import StudyRun
+from pipelines.steps import Build
+from sql.catalog import queries
+from sql.warehouse import Warehouse
+
+
+def check_source(study: Path, source: Path | None, folder: Path) -> pl.DataFrame:
+    """Reads a source and runs the raw and staged doors; returns `quality.rule_result` and leaves it in `folder`.
+
+    Raises StudyError, InputError and UsageError.
+    """
+    settings = StudyRun(study=str(study), source=str(source or ""))
+    spec = settings.spec()
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    build = Build(spec=spec, source=settings.source_path(spec), warehouse=Warehouse(folder / "check.duckdb"))
+    build.warehouse.create()
+    steps.load_spec(build)
+    steps.load_reference(build)
+    steps.ingest(build)
+    steps.set_aside(build)
+    results = steps.grade(build, "raw")
+    if not any(result.is_blocking for result in results):
+        for name, query in queries().items():
+            if name.startswith("staged.") or name == "quality.unmapped":
+                build.warehouse.build(query)
+        steps.grade(build, "staged")
+    return _stored(build.warehouse, folder)
+
+
+def regrade_stored(study: Path, folder: Path) -> pl.DataFrame:
+    """Grades the counts of the last check by the present rules; which rows were set aside does not change.
+
+    Raises UsageError when nothing was checked before, and StudyError.
+    """
+    StudyRun(study=str(study)).spec()
+    warehouse = Warehouse(folder / "check.duckdb")
+    if not warehouse.path.is_file():
+        raise UsageError(f"nothing to grade again in {folder}: run `coexposure check` first")
+    rules = {rule.key: rule for layer in ("raw", "staged") for rule in steps.rules_of(layer)}
+    rows = []
+    for row in warehouse.read("quality.rule_result").iter_rows(named=True):
+        rule = rules.get((row["rule_id"], row["table_name"], row["field"]))
+        if rule is not None and row["status"] != "not_assessable":
+            rows.append(graded(rule, rows_checked=row["rows_checked"], rows_failed=row["rows_failed"]).row())
+        else:
+            rows.append(row)
+    warehouse.write("quality.rule_result", pl.DataFrame(rows, schema_overrides={"block_above": pl.Float64}))
+    return _stored(warehouse, folder)
+
+
+def _stored(warehouse: Warehouse, folder: Path) -> pl.DataFrame:
+    results = warehouse.read("quality.rule_result")
+    results.write_csv(folder / "rule_result.csv")
+    return results

@@ -1,0 +1,103 @@
+"""Planted numbers come back: simulated records through ingest, SQL and estimators, against the truth of the simulator."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from analysis.simulate import Simulation, simulate, write_simulation
+from analysis.study.read import read_study
+from analysis.study.spec import StudySpec
+from pipelines.analyses import ANALYSES, store
+from pipelines.steps import RAW_QUERIES, Build, ingest, load_reference, load_spec, reference_frame, set_aside
+from sql.catalog import queries
+from sql.warehouse import Warehouse
+from tests.pipeline.records import DEFAULT_STUDY
+
+SEEDS = range(1, 21)
+HITS_NEEDED = 17  # of 20 at a nominal 95 %: fewer has a chance of 1.6 % when the intervals are right
+_QUESTION = ("estimand", "exposure_rule", "population", "regimen_id", "outcome_id", "comparator_id", "stratum", "level")
+# Several methods answer one question; the truth is that of these.
+_METHODS = {"median_duration_months": "kaplan_meier_log_log", "odds_ratio": "pooled_periods_mantel_haenszel"}
+
+
+def primary_only() -> StudySpec:
+    """The default study with its primary rule alone."""
+    spec = read_study(DEFAULT_STUDY)
+    return spec.model_copy(update={"exposure_rule": spec.exposure_rule[:1]})
+
+
+def simulated(profile: str, seed: int) -> Simulation:
+    return simulate(
+        profile, persons=None, seed=seed, drugs=reference_frame("drug"), outcomes=reference_frame("outcome")
+    )
+
+
+def estimates_of(simulation: Simulation, folder: Path) -> pl.DataFrame:
+    """`estimate.result` of the default study on simulated records, without the checks and the report."""
+    write_simulation(simulation, folder / "source")
+    build = Build(primary_only(), folder / "source", Warehouse(folder / "build.duckdb"))
+    build.warehouse.create()
+    load_spec(build)
+    load_reference(build)
+    ingest(build)
+    set_aside(build)
+    with build.warehouse.session():
+        for name, query in queries().items():
+            if name not in RAW_QUERIES:
+                build.warehouse.build(query)
+        for analysis in ANALYSES:
+            store(build, analysis)
+        found = build.warehouse.read("estimate.result")
+    build.warehouse.discard()
+    return found
+
+
+def answer(result: pl.DataFrame, planted: dict[str, Any]) -> dict[str, Any]:
+    """The estimate of a planted number, by every column of its question and the method it is the truth of."""
+    rows = result.filter(pl.all_horizontal(pl.col(name) == planted[name] for name in _QUESTION))
+    if planted["estimand"] in _METHODS:
+        rows = rows.filter(pl.col("method") == _METHODS[planted["estimand"]])
+    assert rows.height == 1, f"{rows.height} estimates answer {planted}"
+    return rows.row(0, named=True)
+
+
+@pytest.mark.slow
+def test_each_planted_number_lies_in_its_interval_for_17_of_20_seeds(tmp_path: Path) -> None:
+    hits: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+    for seed in SEEDS:
+        simulation = simulated("demo", seed)
+        result = estimates_of(simulation, tmp_path / str(seed))
+        for planted in simulation.truth["planted"]:
+            found = answer(result, planted)
+            covered = found["lower"] <= planted["value"] <= found["upper"]
+            hits[planted["name"], planted["stratum"], planted["level"]] += covered
+    print("\n".join(f"{count:3} of {len(SEEDS)}  {'  '.join(key)}" for key, count in sorted(hits.items())))  # noqa: T201
+    assert len(hits) == len(simulation.truth["planted"])
+    assert {key: count for key, count in hits.items() if count < HITS_NEEDED} == {}
+
+
+def test_a_number_that_was_not_planted_is_missed(tmp_path: Path) -> None:
+    """The negative control: with a truth twice as large the intervals do not hold it."""
+    simulation = simulated("demo", 1)
+    result = estimates_of(simulation, tmp_path)
+    missed = [
+        planted["name"]
+        for planted in simulation.truth["planted"]
+        if not (found := answer(result, planted))["lower"] <= 2 * planted["value"] <= found["upper"]
+    ]
+    assert len(missed) >= 0.9 * len(simulation.truth["planted"])
+
+
+def test_tiny_koc_gives_0_of_31_with_upper_limit_0_112(tmp_path: Path) -> None:
+    result = estimates_of(simulated("tiny_koc", 1), tmp_path)
+    row = result.filter(
+        (pl.col("analysis") == "discontinuation") & (pl.col("estimand") == "proportion") & (pl.col("regimen_id") == "all")
+        & (pl.col("stratum") == "by=reason") & (pl.col("level") == "adverse_event")
+    ).row(0, named=True)  # fmt: skip
+    assert (row["value"], row["lower"], row["event_count"], row["person_count"]) == (0.0, 0.0, 0, 31)
+    assert row["upper"] == pytest.approx(0.112, abs=5e-4)
