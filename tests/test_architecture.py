@@ -19,7 +19,9 @@ CLOCK_OR_ENVIRONMENT = re.compile(
     re.MULTILINE,
 )
 ALLOWED = {("expectations/validate.py", 'os.environ["GX_ANALYTICS_ENABLED"] = "false"')}
-FORBIDDEN_WORDS = re.compile(r"\b(patients?|subjects?)\b(?! choice)", re.IGNORECASE)  # "patient choice" is received so
+FORBIDDEN_WORDS = re.compile(
+    r"\b(patients?|subjects)\b(?! choice)", re.IGNORECASE
+)  # "patient choice" is a reason as received
 
 
 def _modules(*folders: str) -> Iterator[Path]:

@@ -1,6 +1,6 @@
 """The study file joined to the reference tables, as the rows of `spec.*`.
 
-Owns which setting wins (study file, then reference), the roles of drugs and the union of a composite's components.
+Owns which setting wins (study file, then reference) and the roles of drugs; outcomes are in `outcomes.py`.
 Reads no file: reference tables come in as frames of text. Certainty decides what may map a record: codes that the
 reference marks as unconfirmed never do.
 """
@@ -14,21 +14,16 @@ from itertools import pairwise
 
 import polars as pl
 
+from analysis.study.outcomes import outcome_tables
 from analysis.study.read import StudyError, nearest
-from analysis.study.spec import Drug, Outcome, Policy, StudySpec
+from analysis.study.spec import Drug, Policy, StudySpec
 
-INFECTION_LAG_DAYS = 7  # exposure in the week before an infection; definitions of exposure at a moment
-COMPOSITES = {
-    "serious_infection": "serious_infection_component",
-    "opportunistic_infection": "opportunistic_winthrop2015",
-}
 REFERENCE_CODES = {  # code system -> (column of codes, column that says how certain they are)
     "RxNorm": ("rxnorm_rxcui", "rxcui_certainty"),
     "OMOP": ("omop_concept_id", "omop_certainty"),
     "ATC": ("atc_code_2026", "atc_certainty"),
     "HCPCS": ("hcpcs_codes", "hcpcs_certainty"),
 }
-REFERENCE_VOCABULARIES = {"ICD10": "icd10_who", "ICD10CM": "icd10cm", "ICD9CM": "icd9cm"}
 ROLES = ("study", "background", "concomitant")
 
 
@@ -81,12 +76,7 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
             schema=dict.fromkeys(("contrast_id", "estimator", "outcome_id", "ladder", "comparator_level"), pl.String),
         ),
     }  # fmt: skip
-    return tables | _outcome_tables(spec, reference["outcome"])
-
-
-def normalised_code(code: str) -> str:
-    """A diagnosis code as it is compared: trimmed, upper case, without dots."""
-    return code.strip().upper().replace(".", "")
+    return tables | outcome_tables(spec, reference["outcome"])
 
 
 _DRUG_SCHEMA = {
@@ -253,71 +243,3 @@ def _unique_meaning(rows: list[tuple[object, ...]], columns: tuple[str, str, str
             f"{first[columns[1]]!r} {first[columns[2]]!r} would mean two drugs, one of them {first['drug_id']!r}"
         )
     return frame
-
-
-def _outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    known = {row["outcome_id"]: row for row in reference.iter_rows(named=True)}
-    outcomes, codes, terms = [], [], []
-    for outcome in spec.outcome:
-        base = outcome.based_on or outcome.id
-        row = known.get(base, {})
-        has_own = bool(outcome.codes or outcome.terms)
-        if not row and (outcome.based_on or not has_own):
-            raise StudyError(
-                f"unknown outcome {base!r}{nearest(base, sorted(known))}: the reference lacks it and no codes or terms are given"
-            )
-        composite = base in COMPOSITES
-        strict = base == "serious_infection"  # inpatient primary diagnosis, or a serious adverse event (ICH E2A)
-        lag = INFECTION_LAG_DAYS if row.get("category") == "infection" else int(row.get("latency_lag_days") or 0)
-        outcomes.append(
-            {
-                "outcome_id": outcome.id,
-                "label": outcome.label or row.get("label") or outcome.id.replace("_", " "),
-                "date_rule": outcome.date_rule,
-                "setting": outcome.setting or ("inpatient" if strict else "any"),
-                "position": outcome.position or ("primary" if strict else "any"),
-                "serious_only": strict if outcome.serious_only is None else outcome.serious_only,
-                "episode_gap_days": _first(outcome.episode_gap_days, int(row.get("episode_gap_days") or 30)),
-                "lag_days": _first(outcome.lag_days, lag),
-            }
-        )
-        components = (
-            [item for item in known.values() if item[COMPOSITES[base]] == "1"] if composite else [row] if row else []
-        )
-        for component in components:
-            name = str(component["outcome_id"])
-            codes += [(outcome.id, name, *code) for code in _component_codes(component)]
-            terms += [
-                (outcome.id, name, term) for term in _split(component["meddra_pt_names"]) if not term.startswith("any ")
-            ]
-        codes += [(outcome.id, outcome.id, *code) for code in _own_codes(outcome)]
-        terms += [(outcome.id, outcome.id, term.strip().lower()) for term in outcome.terms]
-    return {
-        "outcome": pl.DataFrame(outcomes),
-        "outcome_code": pl.DataFrame(
-            sorted(set(codes)), schema=["outcome_id", "component_id", "vocabulary", "code_prefix", "is_exclusion"], orient="row"
-        ).cast({"is_exclusion": pl.Boolean}) if codes else pl.DataFrame(
-            schema={"outcome_id": pl.String, "component_id": pl.String, "vocabulary": pl.String, "code_prefix": pl.String,
-                    "is_exclusion": pl.Boolean}),
-        "outcome_term": pl.DataFrame(
-            sorted(set(terms)), schema=dict.fromkeys(("outcome_id", "component_id", "term"), pl.String), orient="row"
-        ),
-    }  # fmt: skip
-
-
-def _split(text: str | None) -> list[str]:
-    return [part.strip().lower() for part in (text or "").split(";") if part.strip()]
-
-
-def _component_codes(component: Mapping[str, str | None]) -> Iterator[tuple[str, str, bool]]:
-    for vocabulary, column in REFERENCE_VOCABULARIES.items():
-        for suffix, exclusion in (("include", False), ("exclude", True)):
-            for code in _split(component.get(f"{column}_{suffix}")):
-                yield vocabulary, normalised_code(code), exclusion
-
-
-def _own_codes(outcome: Outcome) -> Iterator[tuple[str, str, bool]]:
-    for codes, exclusion in ((outcome.codes, False), (outcome.exclude_codes, True)):
-        for vocabulary, prefixes in codes.items():
-            for code in prefixes:
-                yield vocabulary, normalised_code(code), exclusion

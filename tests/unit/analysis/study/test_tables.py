@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from analysis.study.outcomes import normalised_code
 from analysis.study.read import StudyError, read_study, study_from
-from analysis.study.tables import normalised_code, study_tables
+from analysis.study.tables import study_tables
 
 ROOT = Path(__file__).parents[4]
 REFERENCE = {
