@@ -12,7 +12,6 @@ import argparse
 import io
 import json
 import os
-import platform
 import resource
 import statistics
 import subprocess
@@ -22,6 +21,8 @@ import time
 import uuid
 from collections import defaultdict
 from pathlib import Path
+
+from benchmarks.pages import commit, machine, replace_part
 
 ROWS_PER_PERSON = 76  # prescriptions a person of the demo profile has on average
 STAGES = (
@@ -121,19 +122,11 @@ def page(rows: int, rounds: list[dict[str, dict[str, object]]]) -> str:
     def ratio(kind: str) -> float:
         return statistics.median(float(r[kind]["seconds"]) / float(r["sort"]["seconds"]) for r in rounds)
 
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     lines = [
-        "# Benchmarks",
-        "",
-        "Made by `make bench`; every figure is the median over interleaved rounds, and the ratio is to the sort of the same round.",
-        "",
         "## From Parquet to the published database and report",
         "",
-        f"{rows:,} prescription rows (simulated `demo` records, three exposure rules), {len(rounds)} rounds, commit `{commit}`, "
-        f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}, {platform.system()} {platform.machine()}.",
+        f"{rows:,} prescription rows (simulated `demo` records, three exposure rules), {len(rounds)} interleaved rounds, commit "
+        f"`{commit()}`, {machine()}. Medians; the ratio is to the sort of the same round.",
         "",
         "| what | seconds | times the sort | peak resident MiB |",
         "|---|--:|--:|--:|",
@@ -181,7 +174,7 @@ def main() -> None:
             rounds.append({kind: measure(kind, source, out) for kind in ("scan", "sort", "run")})
     text = page(rows, rounds)
     if options.write:
-        options.write.write_text(text, encoding="utf-8")
+        replace_part(options.write, "end to end", text)
     print(text)
 
 

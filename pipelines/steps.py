@@ -26,6 +26,7 @@ from pipelines.ingest.tables import INPUT_TABLES
 from sql.catalog import ROOT, queries, tables
 from sql.warehouse import Warehouse, quoted
 
+SIMULATED_TRUTH = "truth.json"  # the simulator writes it beside its records
 RAW_QUERIES = ("quality.data_cut", "quality.drug_map")
 
 
@@ -82,13 +83,19 @@ def _ingest(build: Build, warehouse: Warehouse) -> list[SourceFile]:
     else:
         files = ingest_native(warehouse, build.source)
         raw_of = {file.table: file.table for file in files}
-    _describe_source(warehouse, build.spec.source.format, files, raw_of, era_level=era_level)
+    _describe_tables(warehouse, raw_of)
+    flags = ("observation_period", "adverse_event", "condition", "death", "discontinuation", "visit")
+    row = {
+        "source_format": build.spec.source.format,
+        "is_simulated": (build.source / SIMULATED_TRUTH).is_file(),
+        "era_level": era_level,
+    }
+    warehouse.write("meta.source", pl.DataFrame([row | {f"has_{name}": name in raw_of for name in flags}]))
+    _describe_files(warehouse, files, raw_of)
     return files
 
 
-def _describe_source(
-    warehouse: Warehouse, source_format: str, files: Sequence[SourceFile], raw_of: dict[str, str], *, era_level: bool
-) -> None:
+def _describe_tables(warehouse: Warehouse, raw_of: dict[str, str]) -> None:
     duplicates = dict(warehouse.query("SELECT table_name, COUNT(*) FROM intake.duplicate GROUP BY table_name").rows())
     warehouse.write(
         "meta.source_table",
@@ -104,9 +111,9 @@ def _describe_source(
             schema_overrides={"raw_table": pl.String},
         ),
     )  # fmt: skip
-    flags = ("observation_period", "adverse_event", "condition", "death", "discontinuation", "visit")
-    row = {"source_format": source_format, "era_level": era_level} | {f"has_{name}": name in raw_of for name in flags}
-    warehouse.write("meta.source", pl.DataFrame([row]))
+
+
+def _describe_files(warehouse: Warehouse, files: Sequence[SourceFile], raw_of: dict[str, str]) -> None:
     counted = [(file, _rows_of(warehouse, file, raw_of)) for file in files]
     warehouse.write(
         "meta.input_file",

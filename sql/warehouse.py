@@ -85,55 +85,59 @@ class Warehouse:
         finally:
             con.close()
 
-    def execute(self, *statements: str) -> None:
-        """Runs statements in one transaction. Raises WarehouseError."""
+    @contextmanager
+    def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """All or nothing. What DuckDB says goes on without the values it quotes: they may be a person's data."""
         with self.connection() as con:
             con.execute("BEGIN")
-            for statement in statements:
-                try:
-                    con.execute(statement)
-                except duckdb.Error as error:
-                    con.execute("ROLLBACK")
-                    raise WarehouseError(_without_values(error)) from error
+            try:
+                yield con
+            except duckdb.Error as error:
+                con.execute("ROLLBACK")
+                raise WarehouseError(_without_values(error)) from None
+            except WarehouseError:
+                con.execute("ROLLBACK")
+                raise
             con.execute("COMMIT")
 
+    def execute(self, *statements: str) -> None:
+        """Runs statements in one transaction. Raises WarehouseError."""
+        with self._transaction() as con:
+            for statement in statements:
+                con.execute(statement)
+
     def build(self, query: Query) -> int:
-        """Makes the table of a SELECT with its comments; returns the number of rows."""
-        table = tables()[query.name]
-        with self.connection() as con:
-            con.execute("BEGIN")
+        """Makes the table of a SELECT with its comments; returns the number of rows. Raises WarehouseError."""
+        with self._transaction() as con:
             con.execute(f"CREATE OR REPLACE TABLE {query.name} AS {query.text}")
-            self._comment(con, table)
-            con.execute("COMMIT")
+            self._comment(con, tables()[query.name])
             return _count(con, query.name)
 
     def write(self, name: str, frame: pl.DataFrame) -> int:
-        """Replaces a table by a frame, in the column order of its contract, with its comments."""
+        """Replaces a table by a frame, in the column order of its contract, with its comments. Raises WarehouseError."""
         table = tables()[name]
-        columns = _cast_columns(table)
-        with self.connection() as con:
+        with self._transaction() as con:
             con.register("frame", frame.to_arrow())
-            con.execute("BEGIN")
-            con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {columns} FROM frame")
+            con.execute(f"CREATE OR REPLACE TABLE {name} AS SELECT {_cast_columns(table)} FROM frame")
             self._comment(con, table)
-            con.execute("COMMIT")
             con.unregister("frame")
         return frame.height
 
     def replace_rows(self, name: str, frame: pl.DataFrame, *, where: Mapping[str, str]) -> None:
-        """Replaces the rows of a table that have these values by a frame; makes the table when it is absent."""
+        """Replaces the rows of a table that have these values by a frame; makes the table when it is absent.
+
+        Raises WarehouseError.
+        """
         table = tables()[name]
         columns = _cast_columns(table)
         condition = " AND ".join(f"{column} = {quoted(value)}" for column, value in where.items())
-        with self.connection() as con:
+        with self._transaction() as con:
             con.register("frame", frame.to_arrow())
-            con.execute("BEGIN")
             if not _exists(con, name):
                 con.execute(f"CREATE TABLE {name} AS SELECT {columns} FROM frame LIMIT 0")
                 self._comment(con, table)
             con.execute(f"DELETE FROM {name} WHERE {condition}")
             con.execute(f"INSERT INTO {name} SELECT {columns} FROM frame")
-            con.execute("COMMIT")
             con.unregister("frame")
 
     def read(self, name: str, *, columns: Sequence[str] | None = None, where: str = "") -> pl.DataFrame:
@@ -149,7 +153,7 @@ class Warehouse:
             try:
                 return _frame(con, text, parameters)
             except duckdb.Error as error:
-                raise WarehouseError(_without_values(error)) from error
+                raise WarehouseError(_without_values(error)) from None
 
     def count(self, name: str) -> int:
         """Number of rows of a table."""
@@ -225,7 +229,7 @@ def guarded_query(path: Path, text: str) -> pl.DataFrame:
                 raise WarehouseError("not one SELECT: this command only reads")
             return _frame(con, text, ())
         except duckdb.Error as error:
-            raise WarehouseError(_first_line(error)) from error
+            raise WarehouseError(_first_line(error)) from None
 
 
 def quoted(text: str) -> str:

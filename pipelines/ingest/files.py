@@ -94,10 +94,10 @@ def load_database(warehouse: Warehouse, database: Path, names: tuple[str, ...]) 
     with warehouse.connection() as con:
         try:
             con.execute(source)
-        except Exception as error:
+        except Exception:
             raise InputError(
                 f"{database.name} cannot be opened as a DuckDB file; another program may be writing it."
-            ) from error
+            ) from None
         held = con.execute(
             "SELECT LOWER(table_name), schema_name, table_name FROM duckdb_tables() WHERE database_name = 'source'"
         ).fetchall()

@@ -69,6 +69,7 @@ def quality_frames(*, has_outcomes: bool) -> dict[str, pl.DataFrame]:
     names = ("rule_id", "table_name", "field", "layer", "severity", "rows_checked", "rows_failed", "status", "sentence")
     source = {
         "source_format": "native",
+        "is_simulated": False,
         "era_level": False,
         "has_observation_period": True,
         "has_adverse_event": False,

@@ -219,3 +219,11 @@ def test_standing_limitations_come_in_by_their_condition(tmp_path: Path) -> None
     assert "has no observation periods" in eras
     assert "A limitation of this study alone." in eras
     assert "literature values shown are indirect" not in eras
+
+
+def test_a_report_on_simulated_records_says_so_first_and_another_does_not(tmp_path: Path) -> None:
+    report = small_report()
+    source = report.frames["meta.source"].with_columns(is_simulated=pl.lit(value=True))
+    simulated = ReportInput(spec=report.spec, frames={**report.frames, "meta.source": source})
+    pages = [page_of(report, tmp_path / "real"), page_of(simulated, tmp_path / "simulated")]
+    assert ["No person of this report exists" in page for page in pages] == [False, True]
