@@ -42,7 +42,9 @@ def find_duplicates(warehouse: Warehouse, table: InputTable, *, raw: str, key: t
     if key:
         names = [identifier(name) for name in key]
         same = " AND ".join(f"received.{name} IS NOT DISTINCT FROM repeated.{name}" for name in names)
-        shared = f" SEMI JOIN (SELECT {', '.join(names)} FROM {raw} GROUP BY ALL HAVING COUNT(*) > 1) AS repeated ON {same}"
+        shared = (
+            f" SEMI JOIN (SELECT {', '.join(names)} FROM {raw} GROUP BY ALL HAVING COUNT(*) > 1) AS repeated ON {same}"
+        )
     warehouse.execute(
         f"DELETE FROM intake.duplicate WHERE table_name = '{table.name}'",
         f"INSERT INTO intake.duplicate SELECT '{table.name}', source_file, row_number FROM {raw} AS received{shared} "
