@@ -60,10 +60,11 @@ class RiskSets:
         levels = max(1, self.time_count - 1).bit_length() + 1
         width = 1 << (levels - 1)
         cells = levels * width
-        forward: Floats = np.bincount(level * width + self.enters, values, minlength=cells).reshape(levels, width)
+        counted = np.bincount(level * width + self.enters, values, minlength=cells)
+        forward: Floats = counted.astype(np.float64, copy=False).reshape(levels, width)
         several = level > 0
         counted = np.bincount((level * width + last)[several], values[several], minlength=cells)
-        backward: Floats = counted.reshape(levels, width)
+        backward: Floats = counted.astype(np.float64, copy=False).reshape(levels, width)
         total: Floats = forward[0].astype(np.float64)
         for each in range(1, levels):
             half = 1 << (each - 1)
