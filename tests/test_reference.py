@@ -7,18 +7,34 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.cases.runner import Bench, input_columns
 from tests.reference.day_by_day import (
     History,
     State,
+    Window,
     combination_episodes,
+    covered_days,
     entry,
     episodes,
     person_time,
+    pill_count_days,
     states,
 )
-from tests.worlds import DAY_0, DRUGS, EPISODE_GAP, LAGS, MIN_OVERLAP, SAME_EVERY_TIME, Policies, World, load, worlds
+from tests.worlds import (
+    DAY_0,
+    DRUGS,
+    EPISODE_GAP,
+    LAGS,
+    MIN_OVERLAP,
+    NO_CAP,
+    SAME_EVERY_TIME,
+    Policies,
+    World,
+    load,
+    worlds,
+)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +58,7 @@ def _expected(world: World, rows: str) -> list[tuple[object, ...]]:
 
 def _episode_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
     for name in DRUGS:
-        for e in episodes(history, name, rule[name].gap):
+        for e in episodes(history, name, rule[name]):
             yield name, e.number, e.start, e.stop, e.record_count, e.ending == "censored", e.ending, e.ending_day
 
 
@@ -129,3 +145,17 @@ def test_sql_agrees_with_the_day_by_day_reference(bench: Bench, world: World) ->
             assert sorted(bench.rows(select), key=repr) == _expected(world, rows), rows
         assert bench.rows(_TOUCHING) == [(0,)], "intervals are maximal"
         assert bench.rows(_OUT_OF_STEP) == [(0,)], "day numbers follow the dates from entry"
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from((1, 2, 3, 7, 30))), min_size=1, max_size=9))
+@SAME_EVERY_TIME
+def test_the_reference_without_a_cap_counts_pills(records: list[tuple[int, int]]) -> None:
+    windows = [Window("a", start, start + days) for start, days in records]
+    assert covered_days(windows, NO_CAP) == pill_count_days(windows)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.sampled_from((1, 2, 3, 7, 30))), min_size=1, max_size=9))
+@SAME_EVERY_TIME
+def test_the_reference_with_a_cap_of_no_days_merges(records: list[tuple[int, int]]) -> None:
+    windows = [Window("a", start, start + days) for start, days in records]
+    assert covered_days(windows, 0) == {day for w in windows for day in range(w.start, w.stop)}

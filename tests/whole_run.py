@@ -82,13 +82,14 @@ TINY = {
         3         | 2019-01-01 | 9999-12-31""",
     "death": "person_id | death_date\n2 | 2020-12-31",
     "prescription": """
-        prescription_id | person_id | record_type    | drug_source_value | start_date | days_supply | stop_reason
-        1               | 1         | administration | omalizumab        | 2020-01-01 | 28          | -
-        2               | 1         | administration | omalizumab        | 2020-01-29 | 28          | -
-        3               | 1         | dispensing     | dupilumab         | 2020-01-15 | 60          | cost
-        4               | 2         | order          | Dupixent          | 2020-11-01 | 90          | -
-        5               | 2         | order          | prednisone        | 2020-11-01 | 30          | -
-        6               | 3         | order          | paracetamol       | 2020-11-01 | 30          | -""",
+        prescription_id | person_id | record_type    | drug_source_value | start_date | days_supply | quantity | stop_reason
+        1               | 1         | administration | omalizumab        | 2020-01-01 | 28          | -        | -
+        2               | 1         | administration | omalizumab        | 2020-01-29 | 28          | -        | -
+        3               | 1         | dispensing     | dupilumab         | 2020-01-15 | 60          | -        | cost
+        4               | 2         | order          | Dupixent          | 2020-11-01 | 90          | -        | -
+        5               | 2         | order          | prednisone        | 2020-11-01 | 30          | -        | -
+        6               | 3         | order          | paracetamol       | 2020-11-01 | 30          | -        | -
+        7               | 3         | dispensing     | omalizumab        | 2020-11-01 | 28          | -1       | -""",
     "adverse_event": """
         adverse_event_id | person_id | term  | onset_date | serious | action_taken
         1                | 1         | Fever | 2020-02-01 | Y       | drug withdrawn

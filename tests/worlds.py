@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -28,7 +28,10 @@ DRUGS = {
 MIN_OVERLAP = 10
 LAGS = {"now": 0, "late": 7}
 EPISODE_GAP = 5
+NO_CAP = 36_500
+HANDLING = {0: "merge", NO_CAP: "stockpile"}
 BUILT = (
+    "exposure.coverage",
     "exposure.episode",
     "exposure.combination_interval",
     "exposure.combination_episode",
@@ -72,11 +75,22 @@ def histories(draw: st.DrawFn) -> History:
     return History(tuple(windows), tuple(periods), death, outcomes)
 
 
+def _of_lengths(rule: Policies, lengths: tuple[int, int | None]) -> Policies:
+    """The rule with the shortest use that counts and the longest that is followed, which hold for every drug."""
+    return {name: replace(policy, shortest=lengths[0], longest=lengths[1]) for name, policy in rule.items()}
+
+
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
     """A few persons under two rules."""
-    policy = st.builds(Policy, st.sampled_from((0, 1, 3, 10)), st.sampled_from((0, 2, 10, 25)))
-    rule = st.fixed_dictionaries(dict.fromkeys(DRUGS, policy))
+    policy = st.builds(
+        Policy,
+        st.sampled_from((0, 1, 3, 10)),
+        st.sampled_from((0, 2, 10, 25)),
+        st.sampled_from((0, 0, 0, 2, 9, NO_CAP)),
+    )
+    lengths = st.sampled_from(((1, None), (1, None), (4, None), (1, 12), (3, 20)))
+    rule = st.builds(_of_lengths, st.fixed_dictionaries(dict.fromkeys(DRUGS, policy)), lengths)
     persons = draw(st.lists(histories(), min_size=1, max_size=12))
     return World(tuple(persons), (draw(rule), draw(rule)), draw(st.sampled_from((0, 1, 5, 20))))
 
@@ -93,15 +107,25 @@ def load(bench: Bench, world: World) -> None:
     """Puts a world into a bench and builds every table up to person-time from it."""
     people = list(enumerate(world.persons, start=1))
     given_rows = {
-        "spec.study": _table("look_back_days min_overlap_days", [(world.look_back, MIN_OVERLAP)]),
-        "spec.exposure_rule": _table("exposure_rule rule_number", [("r0", 1), ("r1", 2)]),
+        "spec.study": _table("look_back_days", [(world.look_back,)]),
+        "spec.exposure_rule": _table(
+            "exposure_rule rule_number min_overlap_days min_episode_days max_episode_days",
+            [
+                (f"r{i}", i + 1, MIN_OVERLAP, next(iter(rule.values())).shortest, next(iter(rule.values())).longest)
+                for i, rule in enumerate(world.rules)
+            ],
+        ),
         "spec.drug": _table(
             "drug_id role drug_class counts_toruner counts_broad",
             [(name, d.role, d.drug_class, d.counts_toruner, d.counts_broad) for name, d in DRUGS.items()],
         ),
         "spec.drug_policy": _table(
-            "exposure_rule drug_id gap_days tail_days",
-            [(f"r{i}", name, p.gap, p.tail) for i, rule in enumerate(world.rules) for name, p in rule.items()],
+            "exposure_rule drug_id gap_days tail_days overlap_handling stockpile_cap_days",
+            [
+                (f"r{i}", name, p.gap, p.tail, HANDLING.get(p.cap, "stockpile_capped"), p.cap)
+                for i, rule in enumerate(world.rules)
+                for name, p in rule.items()
+            ],
         ),
         "spec.outcome": _table(
             "outcome_id lag_days episode_gap_days", [(name, lag, EPISODE_GAP) for name, lag in LAGS.items()]

@@ -101,6 +101,20 @@ def has_unordered_dates(view: View) -> bool:
     )
 
 
+EARLY_REFILLS = {
+    "merge": "What overlaps when a record comes early is lost.",
+    "stockpile": "When a record of a study drug comes early, what is left is used first.",
+    "stockpile_capped": "When a record of a study drug comes early, what is left is used first, up to a cap.",
+}
+
+
+def _setting(days: int | None, factor: float | None, *, own: str, unit: str) -> str:
+    """A gap or tail of every study drug, in words."""
+    if days is not None:
+        return f"{days} days for every study drug"
+    return own if factor is None else f"{factor:g} {unit}"
+
+
 def methods(view: View) -> list[tuple[str, str]]:
     """Definitions as the study file sets them."""
     spec = view.spec
@@ -108,8 +122,9 @@ def methods(view: View) -> list[tuple[str, str]]:
     confidence = f"{spec.analysis.confidence_level * 100:g}{THIN}%"
     days = (spec.study.start_date, spec.study.end_date)
     span = " to ".join(str(day) if day else "open" for day in days) if any(days) else "not limited by the study file"
-    gaps = "each drug's own gap" if rule.gap_days is None else f"{rule.gap_days} days for every study drug"
-    tails = "each drug's own tail" if rule.tail_days is None else f"{rule.tail_days} days for every study drug"
+    gaps = _setting(rule.gap_days, rule.gap_factor, own="each drug's own gap", unit="intervals of the drug")
+    tails = _setting(rule.tail_days, rule.tail_half_lives, own="each drug's own tail", unit="half-lives of the drug")
+    overlap = spec.combination.min_overlap_days if rule.min_overlap_days is None else rule.min_overlap_days
     listed = [
         ("Question", spec.study.question or "not stated in the study file"),
         ("Calendar", f"Time zero and follow-up: {span}. Data cut: {view.data_cut}."),
@@ -126,7 +141,10 @@ def methods(view: View) -> list[tuple[str, str]]:
         (
             "Episode",
             f"Records of one drug are joined while no more than the gap is uncovered between them ({gaps}); an episode "
-            "ends on its last covered day, and the gap is never added to its length.",
+            f"ends on its last covered day, and the gap is never added to its length. {EARLY_REFILLS[rule.overlap]} Of "
+            "records of one drug and day the best source is used: administration, dispensing, order."
+            + (f" A use shorter than {rule.min_episode_days} days does not count." if rule.min_episode_days > 1 else "")
+            + (f" A use is cut after {rule.max_episode_days} days." if rule.max_episode_days is not None else ""),
         ),
         (
             "Risk tail",
@@ -136,7 +154,7 @@ def methods(view: View) -> list[tuple[str, str]]:
         (
             "Combination",
             "All days on which two or more study drugs are covered. A pair together for fewer than "
-            f"{spec.combination.min_overlap_days} days is labelled a switch overlap; it counts in rates and in the "
+            f"{overlap} days is labelled a switch overlap; it counts in rates and in the "
             "first population of persistence, not in the second.",
         ),
         (

@@ -19,8 +19,10 @@ RESERVED_IDS = frozenset({"none", "all"})
 
 Identifier = Annotated[str, Field(pattern=DRUG_ID.pattern)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
+Factor = Annotated[float, Field(ge=0, le=100)]
 CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
 Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
+Overlap = Literal["merge", "stockpile", "stockpile_capped"]
 Ladder = Literal["toruner", "broad", "study_drugs"]
 
 
@@ -105,6 +107,7 @@ class Drug(_Section):
     counts_toruner: bool | None = None
     counts_broad: bool | None = None
     interval_days: Annotated[int, Field(ge=1, le=400)] | None = None
+    half_life_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
     gap_days: Days | None = None
     tail_days: Days | None = None
     names: tuple[str, ...] = Field((), description="Names that mean this drug, compared without case.")
@@ -131,9 +134,46 @@ class ExposureRule(_Section):
     id: Identifier
     label: str = ""
     gap_days: Days | None = Field(None, description="Joins records of every study drug; absent: each drug's own.")
+    gap_factor: Factor | None = Field(None, description="Gap as a multiple of the drug's interval.")
     tail_days: Days | None = Field(None, description="Risk carried past the stop; absent: each drug's own.")
+    tail_half_lives: Factor | None = Field(None, description="Tail as a multiple of the drug's half-life.")
     background_gap_days: Days = 30
+    overlap: Overlap = Field("merge", description="What an early refill does: nothing, or it is used later.")
+    stockpile_cap_days: Days | None = Field(None, description="Most days carried over; absent: see the page.")
+    min_episode_days: Annotated[int, Field(ge=1, le=36_500)] = Field(1, description="A shorter use does not count.")
+    max_episode_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(None, description="A use is cut there.")
+    min_overlap_days: Days | None = Field(None, description="Absent: combination.min_overlap_days.")
     drug: dict[Identifier, Policy] = Field(default_factory=dict, description="Settings of single drugs.")
+    drug_class: dict[str, Policy] = Field(default_factory=dict, description="Settings of classes of drugs.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ExposureRule:
+        for days, factor in (("gap_days", "gap_factor"), ("tail_days", "tail_half_lives")):
+            if getattr(self, days) is not None and getattr(self, factor) is not None:
+                raise ValueError(f"exposure_rule {self.id!r} gives both {days} and {factor}: keep one")
+        if self.stockpile_cap_days is not None and self.overlap != "stockpile_capped":
+            raise ValueError(f"exposure_rule {self.id!r}: stockpile_cap_days needs overlap = 'stockpile_capped'")
+        if self.max_episode_days is not None and self.max_episode_days < self.min_episode_days:
+            raise ValueError(f"exposure_rule {self.id!r}: max_episode_days is below min_episode_days")
+        return self
+
+
+class ExposureGrid(_Section):
+    """Further rules in one block: every combination of the values given, beside the primary rule's other settings."""
+
+    gap_days: tuple[Days, ...] = ()
+    gap_factor: tuple[Factor, ...] = ()
+    tail_days: tuple[Days, ...] = ()
+    tail_half_lives: tuple[Factor, ...] = ()
+    min_overlap_days: tuple[Days, ...] = ()
+    overlap: tuple[Overlap, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> ExposureGrid:
+        for days, factor in (("gap_days", "gap_factor"), ("tail_days", "tail_half_lives")):
+            if getattr(self, days) and getattr(self, factor):
+                raise ValueError(f"exposure_grid gives both {days} and {factor}: keep one")
+        return self
 
 
 class Combination(_Section):
@@ -207,6 +247,7 @@ class StudySpec(_Section):
     drugs: Drugs
     drug: tuple[Drug, ...] = ()
     exposure_rule: tuple[ExposureRule, ...] = Field(default_factory=lambda: (ExposureRule(id="primary"),))
+    exposure_grid: ExposureGrid = Field(default_factory=ExposureGrid)
     combination: Combination = Field(default_factory=Combination)
     outcome: Annotated[tuple[Outcome, ...], Field(min_length=1)]
     contrast: tuple[Contrast, ...] = ()

@@ -16,7 +16,8 @@ import polars as pl
 
 from analysis.study.outcomes import outcome_tables
 from analysis.study.read import StudyError, nearest
-from analysis.study.spec import Drug, Policy, StudySpec
+from analysis.study.rules import DrugPolicy, policy_rows, rule_rows
+from analysis.study.spec import Drug, StudySpec
 
 REFERENCE_CODES = {  # code system -> (column of codes, column that says how certain they are)
     "RxNorm": ("rxnorm_rxcui", "rxcui_certainty"),
@@ -30,8 +31,7 @@ ROLES = ("study", "background", "concomitant")
 @dataclass(frozen=True, slots=True)
 class _ResolvedDrug:
     row: dict[str, object]
-    gap_days: int | None
-    tail_days: int | None
+    policy: DrugPolicy
     codes: tuple[tuple[str, str], ...]
     names: tuple[tuple[str, bool], ...]
 
@@ -55,16 +55,11 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
         "drug_name": _unique_meaning(
             [(drug.row["drug_id"], *name) for drug in known for name in drug.names], ("drug_id", "name", "is_pattern")
         ),
-        "exposure_rule": pl.DataFrame(
-            [
-                {"exposure_rule": rule.id, "rule_number": number, "label": rule.label or rule.id, "is_primary": number == 1}
-                for number, rule in enumerate(spec.exposure_rule, start=1)
-            ]
-        ),
+        "exposure_rule": rule_rows(spec),
         "placeholder_date": pl.DataFrame(
             {"placeholder_date": spec.source.placeholder_dates}, schema={"placeholder_date": pl.Date}
         ),
-        "drug_policy": _policies(spec, drugs),
+        "drug_policy": policy_rows(spec, [drug.policy for drug in drugs]),
         "contrast": pl.DataFrame(
             [
                 {
@@ -95,7 +90,7 @@ def _study_row(spec: StudySpec) -> pl.DataFrame:
                 "start_date": study.start_date, "end_date": study.end_date, "data_cut_date": study.data_cut,
                 "look_back_days": population.look_back_days, "minimum_age_years": population.minimum_age_years,
                 "maximum_age_years": population.maximum_age_years,
-                "min_overlap_days": spec.combination.min_overlap_days, "max_drugs": spec.combination.max_drugs,
+                "max_drugs": spec.combination.max_drugs,
                 "period_days": analysis.period_days, "stop_reason_window_days": analysis.stop_reason_window_days,
                 "confidence_level": analysis.confidence_level,
             }
@@ -167,6 +162,9 @@ def _resolve_drug(
 
     routes = (reference.get("routes") or "").split("|")
     injectable = settings.is_injectable
+    is_injectable = injectable if injectable is not None else bool(routes[0]) and "PO" not in routes
+    drug_class = settings.drug_class or reference.get("drug_class") or drug_id
+    half_life = settings.half_life_days or float(reference.get("half_life_days") or 0) or None
     name = settings.name or reference.get("generic_name") or drug_id.replace("_", " ")
     gap, tail = number(settings.gap_days, "gap_days"), number(settings.tail_days, "tail_days")
     if role in ("study", "background") and (gap is None or tail is None):
@@ -178,15 +176,19 @@ def _resolve_drug(
     return _ResolvedDrug(
         row={
             "drug_id": drug_id, "drug_name": name, "role": role,
-            "drug_class": settings.drug_class or reference.get("drug_class") or drug_id,
+            "drug_class": drug_class,
             "agent_type": settings.agent_type or reference.get("agent_type") or "other",
             "is_biologic": flag(setting=settings.is_biologic, column="is_biologic"),
-            "is_injectable": injectable if injectable is not None else bool(routes[0]) and "PO" not in routes,
+            "is_injectable": is_injectable,
             "counts_toruner": flag(setting=settings.counts_toruner, column="counts_toruner"),
             "counts_broad": flag(setting=settings.counts_broad, column="counts_broad"),
             "interval_days": number(settings.interval_days, "interval_days"),
         },
-        gap_days=gap, tail_days=tail,
+        policy=DrugPolicy(
+            drug_id=drug_id, role=role or "", drug_class=drug_class, gap_days=gap, tail_days=tail,
+            interval_days=number(settings.interval_days, "interval_days"), half_life_days=half_life,
+            is_injectable=is_injectable,
+        ),
         codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *own_codes})),
         names=(*((text, False) for text in sorted(names)), *((text, True) for text in sorted(patterns))),
     )  # fmt: skip
@@ -200,37 +202,6 @@ def _reference_codes(reference: Mapping[str, str | None]) -> Iterator[tuple[str,
             for code in f"{reference.get(column) or ''};{former}".replace(" ", "").split(";"):
                 if code and "(" not in code:
                     yield system, code.upper()
-
-
-def _policies(spec: StudySpec, drugs: list[_ResolvedDrug]) -> pl.DataFrame:
-    rows = []
-    ids = {drug.row["drug_id"] for drug in drugs}
-    for rule in spec.exposure_rule:
-        for name in rule.drug:
-            if name not in ids:
-                raise StudyError(
-                    f"exposure_rule {rule.id!r}: unknown drug {name!r}{nearest(name, sorted(map(str, ids)))}"
-                )
-        for drug in drugs:
-            if drug.row["role"] == "concomitant":
-                continue
-            single = rule.drug.get(str(drug.row["drug_id"]), Policy())
-            background = drug.row["role"] == "background"
-            gap = rule.background_gap_days if background else rule.gap_days
-            tail = None if background else rule.tail_days
-            rows.append(
-                {
-                    "exposure_rule": rule.id,
-                    "drug_id": drug.row["drug_id"],
-                    "gap_days": _first(single.gap_days, gap, drug.gap_days),
-                    "tail_days": _first(single.tail_days, tail, drug.tail_days),
-                }
-            )
-    return pl.DataFrame(rows)
-
-
-def _first(*values: int | None) -> int | None:
-    return next((value for value in values if value is not None), None)
 
 
 def _unique_meaning(rows: list[tuple[object, ...]], columns: tuple[str, str, str]) -> pl.DataFrame:

@@ -16,7 +16,7 @@ WITH observed AS (
     x.reason,
     x.reason_source,
     o.stop_date AS period_stop_date,
-    s.min_overlap_days,
+    r.min_overlap_days,
     ROW_NUMBER() OVER (
       PARTITION BY c.exposure_rule, c.person_id ORDER BY c.start_date, c.regimen_id, c.episode_number
     ) AS overall_number
@@ -29,6 +29,7 @@ WITH observed AS (
       AND c.person_id = x.person_id
       AND c.regimen_id = x.regimen_id
       AND c.episode_number = x.episode_number
+  INNER JOIN spec.exposure_rule AS r ON c.exposure_rule = r.exposure_rule
   CROSS JOIN spec.study AS s
   WHERE
     c.drug_count = 2

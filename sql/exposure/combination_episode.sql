@@ -113,11 +113,12 @@ SELECT
   d.start_date,
   d.stop_date,
   d.first_drug_id,
-  DATE_DIFF('day', d.start_date, d.stop_date) < s.min_overlap_days AS is_switch_overlap,
+  DATE_DIFF('day', d.start_date, d.stop_date) < r.min_overlap_days AS is_switch_overlap,
   d.has_death = 0 AND d.has_stop = 0 AS is_censored,
   CASE WHEN d.has_death = 1 THEN 'death' WHEN d.has_stop = 1 THEN 'stopped' ELSE 'censored' END AS ending,
   d.ending_date,
   CASE WHEN d.has_death = 0 THEN d.stopped_drugs END AS stopped_drugs
 FROM decided AS d
+INNER JOIN spec.exposure_rule AS r ON d.exposure_rule = r.exposure_rule
 CROSS JOIN spec.study AS s
 WHERE d.drug_count <= s.max_drugs

@@ -6,7 +6,8 @@ Knows no rule: those are in the case files.
 A case: `why` names the rule, `given."schema.table"` holds the rows that the SELECT reads, `expect` the rows that it
 must give. Cells are parted by `|`. An empty cell or `-` is a missing value, text in single quotes is taken as it is.
 Only the columns that `expect` names are compared, its rows in any order. Tables that are not given are empty, columns
-that are not given are missing, unless `defaults.toml` says otherwise.
+that are not given are missing, unless `defaults.toml` says otherwise. A file whose cases begin further back names the
+tables in between under `through`; they are built by their own SELECT.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ class Case:
     why: str
     given: Mapping[str, Ascii]
     expect: Ascii
+    through: tuple[str, ...] = ()
 
 
 def parse_table(text: str) -> Ascii:
@@ -78,11 +80,13 @@ def case_files() -> dict[str, Path]:
 def read_cases(table: str, path: Path) -> list[Case]:
     """The cases of one file. Raises CaseError for a case without a reason or with an unknown key."""
     found = []
-    for number, entry in enumerate(tomllib.loads(path.read_text(encoding="utf-8"))["case"], start=1):
+    file = tomllib.loads(path.read_text(encoding="utf-8"))
+    through = tuple(file.get("through", ()))
+    for number, entry in enumerate(file["case"], start=1):
         if set(entry) - {"why", "given", "expect"} or not entry.get("why"):
             raise CaseError(f"{table}, case {number}: the keys are why, given and expect")
         given = {name: parse_table(text) for name, text in entry.get("given", {}).items()}
-        found.append(Case(table, entry["why"], given, parse_table(entry["expect"])))
+        found.append(Case(table, entry["why"], given, parse_table(entry["expect"]), through))
     return found
 
 
@@ -159,12 +163,16 @@ class Bench:
     def found(self, case: Case, query: Query | None = None) -> Rows:
         """The rows that the SELECT gives in this case, in the columns that the case expects, as sorted text."""
         select = query or queries()[case.table]
-        strange = set(case.given) - set(select.reads)
+        between = [] if set(case.through) & set(case.given) else list(case.through)
+        reads = sorted({*select.reads, *(name for table in between for name in queries()[table].reads)} - set(between))
+        strange = set(case.given) - set(reads)
         if strange:
             raise CaseError(f"{case.table} does not read {sorted(strange)[0]}, which the case gives")
         with self.transaction():
-            for name in select.reads:
+            for name in reads:
                 self.fill(name, case.given.get(name))
+            for name in between:
+                self.build(name)
             columns = ", ".join(f"CAST({identifier(column)} AS VARCHAR)" for column in case.expect.columns)
             return ordered(self.rows(f"SELECT {columns} FROM ({select.text}\n) AS built"))
 

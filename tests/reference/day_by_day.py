@@ -25,10 +25,16 @@ class Drug:
 
 @dataclass(frozen=True)
 class Policy:
-    """Settings of one drug under one rule, in days."""
+    """Settings of one drug under one rule, in days.
+
+    `cap`: most days of an early refill that are used later; 0 merges. `shortest` and `longest` use that counts.
+    """
 
     gap: int
     tail: int
+    cap: int = 0
+    shortest: int = 1
+    longest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -111,10 +117,34 @@ class Entry:
     is_new_user: bool
 
 
-def episodes(history: History, drug: str, gap: int) -> list[Episode]:
+def covered_days(windows: Sequence[Window], cap: int) -> set[int]:
+    """Days covered by records of one drug, refill by refill: of what is left at a refill at most `cap` days are kept."""
+    covered: set[int] = set()
+    stop = min((window.start for window in windows), default=0)
+    for window in sorted(windows, key=lambda window: (window.start, window.stop)):
+        left = min(max(stop - window.start, 0), cap)
+        stop = max(stop, window.stop + left)
+        covered.update(range(window.start, stop))
+    return covered
+
+
+def pill_count_days(windows: Sequence[Window]) -> set[int]:
+    """Days covered when no supply is lost, told by counting pills: a day's refills are added, one is taken a day."""
+    covered: set[int] = set()
+    pills = 0
+    for day in range(min((w.start for w in windows), default=0), sum(w.stop for w in windows) + 1):
+        pills += sum(window.stop - window.start for window in windows if window.start == day)
+        if pills:
+            covered.add(day)
+            pills -= 1
+    return covered
+
+
+def episodes(history: History, drug: str, policy: Policy) -> list[Episode]:
     """The episodes of one drug (12, 13): uncovered runs of at most `gap` days inside the use belong to it."""
     windows = [window for window in history.windows if window.drug == drug]
-    covered = {day for window in windows for day in range(window.start, window.stop)}
+    covered = covered_days(windows, policy.cap)
+    gap = policy.gap
     runs: list[set[int]] = []
     for day in sorted(covered):
         if runs and day - max(runs[-1]) - 1 <= gap:
@@ -122,10 +152,13 @@ def episodes(history: History, drug: str, gap: int) -> list[Episode]:
         else:
             runs.append({day})
     found = []
-    for number, days in enumerate(runs, start=1):
+    for number, run in enumerate((run for run in runs if len(run) >= policy.shortest), start=1):
+        days = {day for day in run if policy.longest is None or day < min(run) + policy.longest}
         stop = max(days) + 1
         ending, ending_day = _ending(history, stop, gap)
-        count = sum(window.start in days for window in windows)
+        if len(days) < len(run) and not (history.death is not None and history.death < stop):
+            ending, ending_day = "censored", stop
+        count = sum(window.start in run for window in windows)
         found.append(Episode(drug, number, frozenset(days), count, ending, ending_day))
     return found
 
@@ -141,7 +174,7 @@ def _ending(history: History, stop: int, gap: int) -> tuple[str, int]:
 
 def states(history: History, drugs: Mapping[str, Drug], policies: Mapping[str, Policy]) -> dict[int, State]:
     """The state of each observed day (15)."""
-    used = {name: episodes(history, name, policies[name].gap) for name in drugs}
+    used = {name: episodes(history, name, policies[name]) for name in drugs}
     return {day: _state(day, used, drugs, policies) for day in sorted(history.observed)}
 
 
@@ -171,7 +204,7 @@ def combination_episodes(
 ) -> list[Together]:
     """Time that two or three study drugs are used together (16), as runs of days without a break."""
     study = sorted(name for name, drug in drugs.items() if drug.role == "study")
-    used = {name: episodes(history, name, policies[name].gap) for name in study}
+    used = {name: episodes(history, name, policies[name]) for name in study}
     found = []
     for size in (2, 3):
         for names in combinations(study, size):
@@ -218,7 +251,7 @@ def entry(
 ) -> Entry | None:
     """The first observed day with a study drug and every day of the look-back observed (8, 23)."""
     study = [name for name, drug in drugs.items() if drug.role == "study"]
-    used = {day for name in study for episode in episodes(history, name, policies[name].gap) for day in episode.days}
+    used = {day for name in study for episode in episodes(history, name, policies[name]) for day in episode.days}
     observed = history.observed
     for day, state in states(history, drugs, policies).items():
         if state.regimen != "none" and all(before in observed for before in range(day - look_back, day)):

@@ -16,7 +16,15 @@ from tests.whole_run import TINY, built, small_study, write_csv
 LAST_KEYS = {
     "staged.person": {"i.person_source_value"},
     "staged.observation_period": {"c.stop_date", "p.stop_date"},  # rows that still tie are equal
-    "exposure.episode": {"w.prescription_id", "p.prescription_id"},
+    "exposure.window": {"r.prescription_id"},
+    "exposure.coverage": {
+        "w.prescription_id",
+        "s.prescription_id",
+        "k.record_number",
+        "e.prescription_id",
+        "o.record_number",
+    },
+    "exposure.episode": {"c.cover_number", "p.cover_number", "j.use_number"},
     "exposure.combination_interval": {"c.start_date", "s.start_date", "p.point_date", "e.episode_number"},
     "exposure.combination_episode": {"d.stop_date"},
     "exposure.discontinuation": {"c.reason"},
@@ -47,10 +55,10 @@ def test_the_order_of_every_window_ends_with_the_declared_key(name: str) -> None
 
 
 def test_a_dropped_tie_break_is_seen() -> None:
-    text = queries()["exposure.episode"].text
-    for tie_break in (", p.prescription_id", ", w.prescription_id"):
+    text = queries()["exposure.coverage"].text
+    for tie_break in (", e.prescription_id", ", w.prescription_id", ", s.prescription_id"):
         assert tie_break in text
-        assert _last_keys(text.replace(tie_break, "")) != LAST_KEYS["exposure.episode"]
+        assert _last_keys(text.replace(tie_break, "")) != LAST_KEYS["exposure.coverage"]
 
 
 @pytest.mark.parametrize(

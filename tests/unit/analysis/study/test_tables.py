@@ -61,7 +61,7 @@ def test_each_of_gap_and_tail_is_overridden_by_itself_and_zero_is_a_setting() ->
     tables = _tables(exposure_rule=rules)
     assert _policy(tables, "omalizumab", "no_gap") == (0, 130)
     assert _policy(tables, "omalizumab", "no_tail") == (28, 0)
-    assert tables["exposure_rule"].rows() == [
+    assert tables["exposure_rule"].select("exposure_rule", "rule_number", "label", "is_primary").rows() == [
         ("primary", 1, "primary", True),
         ("no_gap", 2, "no_gap", False),
         ("no_tail", 3, "no_tail", False),
