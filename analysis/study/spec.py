@@ -219,6 +219,9 @@ class Analysis(_Section):
     period_days: Annotated[int, Field(ge=1, le=366)] = Field(30, description="Length of a pooled period.")
     small_cell: Annotated[int, Field(ge=0)] = Field(5, description="Below this many in a cell exact methods are used.")
     persistence_days: tuple[int, ...] = Field((182, 365, 730, 1095), description="Days at which persistence is read.")
+    after_stop_days: Annotated[int, Field(ge=1, le=3_650)] = Field(
+        180, description="What follows a stop, restart or switch, is looked for so long."
+    )
     stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
 
 

@@ -92,6 +92,7 @@ def _study_row(spec: StudySpec) -> pl.DataFrame:
                 "maximum_age_years": population.maximum_age_years,
                 "max_drugs": spec.combination.max_drugs,
                 "period_days": analysis.period_days, "stop_reason_window_days": analysis.stop_reason_window_days,
+                "after_stop_days": analysis.after_stop_days,
                 "confidence_level": analysis.confidence_level,
             }
         ],

@@ -34,7 +34,8 @@ combination AS (
     2 AS drug_count,
     p.start_date,
     p.stop_date,
-    CASE WHEN p.start_a < p.start_b THEN p.drug_a WHEN p.start_b < p.start_a THEN p.drug_b ELSE 'together' END AS first_drug_id
+    CASE WHEN p.start_a < p.start_b THEN p.drug_a WHEN p.start_b < p.start_a THEN p.drug_b ELSE 'together' END AS first_drug_id,
+    DATE_DIFF('day', LEAST(p.start_a, p.start_b), GREATEST(p.start_a, p.start_b)) AS start_lag_days
   FROM pair AS p
   UNION ALL
   SELECT
@@ -49,7 +50,8 @@ combination AS (
       WHEN p.start_b < LEAST(p.start_a, c.start_date) THEN p.drug_b
       WHEN c.start_date < LEAST(p.start_a, p.start_b) THEN c.drug_id
       ELSE 'together'
-    END AS first_drug_id
+    END AS first_drug_id,
+    DATE_DIFF('day', LEAST(p.start_a, p.start_b, c.start_date), GREATEST(p.start_a, p.start_b, c.start_date)) AS start_lag_days
   FROM pair AS p
   INNER JOIN study_episode AS c
     ON
@@ -67,7 +69,7 @@ ended AS (
     k.drug_count,
     k.start_date,
     k.stop_date,
-    k.first_drug_id,
+    k.first_drug_id, k.start_lag_days,
     MIN(e.ending_date) AS ending_date
   FROM combination AS k
   INNER JOIN study_episode AS e
@@ -77,7 +79,7 @@ ended AS (
       AND e.start_date <= k.start_date
       AND k.stop_date <= e.stop_date
       AND CONTAINS(CONCAT('+', k.regimen_id, '+'), CONCAT('+', e.drug_id, '+'))
-  GROUP BY k.exposure_rule, k.person_id, k.regimen_id, k.drug_count, k.start_date, k.stop_date, k.first_drug_id
+  GROUP BY k.exposure_rule, k.person_id, k.regimen_id, k.drug_count, k.start_date, k.stop_date, k.first_drug_id, k.start_lag_days
 ),
 decided AS (
   SELECT
@@ -87,7 +89,7 @@ decided AS (
     k.drug_count,
     k.start_date,
     k.stop_date,
-    k.first_drug_id,
+    k.first_drug_id, k.start_lag_days,
     k.ending_date,
     MAX(CASE WHEN e.ending = 'death' THEN 1 ELSE 0 END) AS has_death,
     MAX(CASE WHEN e.ending = 'stopped' THEN 1 ELSE 0 END) AS has_stop,
@@ -102,7 +104,7 @@ decided AS (
       AND e.ending_date = k.ending_date
       AND CONTAINS(CONCAT('+', k.regimen_id, '+'), CONCAT('+', e.drug_id, '+'))
   GROUP BY
-    k.exposure_rule, k.person_id, k.regimen_id, k.drug_count, k.start_date, k.stop_date, k.first_drug_id, k.ending_date
+    k.exposure_rule, k.person_id, k.regimen_id, k.drug_count, k.start_date, k.stop_date, k.first_drug_id, k.start_lag_days, k.ending_date
 )
 SELECT
   d.exposure_rule,
@@ -113,6 +115,7 @@ SELECT
   d.start_date,
   d.stop_date,
   d.first_drug_id,
+  d.start_lag_days,
   DATE_DIFF('day', d.start_date, d.stop_date) < r.min_overlap_days AS is_switch_overlap,
   d.has_death = 0 AND d.has_stop = 0 AS is_censored,
   CASE WHEN d.has_death = 1 THEN 'death' WHEN d.has_stop = 1 THEN 'stopped' ELSE 'censored' END AS ending,

@@ -141,3 +141,13 @@ print(con.execute(count).fetchall()[0][0], flush=True)
 sys.stdin.readline()
 print(con.execute(count).fetchall()[0][0], flush=True)
 """
+
+
+def test_time_by_age_sex_and_year_is_all_of_observed_time_under_every_rule(
+    published: Path, database: duckdb.DuckDBPyConnection
+) -> None:
+    observed = database.execute(
+        "SELECT SUM(DATE_DIFF('day', start_date, stop_date)) FROM staged.observation_period"
+    ).fetchall()
+    cells = database.execute("SELECT SUM(person_days) FROM summary.exposure_cell GROUP BY exposure_rule").fetchall()
+    assert cells == observed * 3

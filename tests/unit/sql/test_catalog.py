@@ -28,6 +28,7 @@ LAST_KEYS = {
     "exposure.combination_interval": {"c.start_date", "s.start_date", "p.point_date", "e.episode_number"},
     "exposure.combination_episode": {"d.stop_date"},
     "exposure.discontinuation": {"c.reason"},
+    "exposure.after_stop": {"b.drug_id"},
     "cohort.outcome_event": {"p.code_prefix", "r.component_id", "q.component_id"},
     "cohort.combination": {"c.episode_number", "o.overall_number"},
     "cohort.attrition": {"a.outcome_id"},
