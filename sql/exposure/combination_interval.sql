@@ -30,7 +30,7 @@ policy AS (
     g.drug_id,
     p.place,
     p.is_study,
-    CAST(GREATEST(g.gap_days, g.tail_days) AS INTEGER) AS risk_tail_days,
+    GREATEST(g.gap_days, g.tail_days) AS risk_tail_days,
     CASE WHEN p.place <= 30 THEN CAST(1 AS BIGINT) << CAST(2 * LEAST(p.place, 30) AS INTEGER) ELSE CAST(0 AS BIGINT) END AS weight
   FROM spec.drug_policy AS g
   INNER JOIN placed_drug AS p ON g.drug_id = p.drug_id
@@ -41,13 +41,10 @@ followed AS (
     g.rule_number,
     e.person_id,
     g.place,
-    g.is_study,
-    g.weight,
     e.start_date,
     e.stop_date,
-    e.stop_date + g.risk_tail_days AS tail_stop_date,
-    LEAD(g.place) OVER (PARTITION BY g.rule_number, e.person_id ORDER BY g.place, e.start_date, e.episode_number) AS next_place,
-    LEAD(e.start_date) OVER (PARTITION BY g.rule_number, e.person_id ORDER BY g.place, e.start_date, e.episode_number) AS next_date
+    LEAD(g.place) OVER (PARTITION BY g.rule_number, e.person_id ORDER BY g.place, e.episode_number) AS next_place,
+    LEAD(e.start_date) OVER (PARTITION BY g.rule_number, e.person_id ORDER BY g.place, e.episode_number) AS next_date
   FROM exposure.episode AS e
   INNER JOIN policy AS g ON e.exposure_rule = g.exposure_rule AND e.drug_id = g.drug_id
 ),
@@ -56,12 +53,16 @@ risk_window AS (
     f.rule_number,
     f.person_id,
     f.place,
-    f.is_study,
-    f.weight,
+    g.is_study,
+    g.weight,
     f.start_date,
     f.stop_date AS covered_until,
-    CASE WHEN f.next_place = f.place THEN LEAST(f.tail_stop_date, f.next_date) ELSE f.tail_stop_date END AS risk_until
+    CASE
+      WHEN f.next_place = f.place THEN LEAST(f.stop_date + CAST(g.risk_tail_days AS INTEGER), f.next_date)
+      ELSE f.stop_date + CAST(g.risk_tail_days AS INTEGER)
+    END AS risk_until
   FROM followed AS f
+  INNER JOIN policy AS g ON f.rule_number = g.rule_number AND f.place = g.place
 ),
 event AS (
   SELECT r.rule_number, r.person_id, r.start_date AS event_date, CASE WHEN r.is_study THEN 2 * r.weight ELSE r.weight END AS weight
