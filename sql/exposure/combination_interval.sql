@@ -26,7 +26,7 @@ placed_drug AS (
 policy AS (
   SELECT
     g.exposure_rule,
-    s.rule_number,
+    CAST(s.rule_number AS INTEGER) AS rule_number,
     g.drug_id,
     p.place,
     p.is_study,
@@ -75,11 +75,11 @@ event AS (
   SELECT r.rule_number, r.person_id, r.risk_until AS event_date, -r.weight AS weight
   FROM risk_window AS r
   UNION ALL
-  SELECT s.rule_number, o.person_id, o.start_date AS event_date, CAST(1 AS BIGINT) AS weight
+  SELECT CAST(s.rule_number AS INTEGER) AS rule_number, o.person_id, o.start_date AS event_date, CAST(1 AS BIGINT) AS weight
   FROM staged.observation_period AS o
   CROSS JOIN spec.exposure_rule AS s
   UNION ALL
-  SELECT s.rule_number, o.person_id, o.stop_date AS event_date, CAST(-1 AS BIGINT) AS weight
+  SELECT CAST(s.rule_number AS INTEGER) AS rule_number, o.person_id, o.stop_date AS event_date, CAST(-1 AS BIGINT) AS weight
   FROM staged.observation_period AS o
   CROSS JOIN spec.exposure_rule AS s
 ),
