@@ -32,6 +32,7 @@ truth:
 bench: $(STAMP)
 	.venv/bin/python -m benchmarks.end_to_end --write docs/benchmarks.md
 	.venv/bin/python -m benchmarks.recovery --write docs/benchmarks.md
+	.venv/bin/python -m benchmarks.exposure --write docs/benchmarks.md
 
 webserver: $(STAMP)
 	DAGSTER_HOME=$(CURDIR) .venv/bin/dagster dev -m pipelines.definitions

@@ -1,131 +1,278 @@
 -- Observed time of each person cut into maximal intervals with a constant set of drugs; together they are all of it.
 -- regimen_id: study drugs covered. risk_regimen_id: study drugs covered or in their risk tail, which is never shorter than
 -- the gap. The ladder counts are classes of study and background drugs, covered or in tail.
+-- A sweep over the days on which something begins or ends: time grows with the episodes, not with their square. The state is
+-- a number of two bits a drug (1 at risk, 2 a study drug covered) at its place, place 0 for observed time; the windows of
+-- one drug are disjoint, so the running sum of what begins and ends is the state. A BIGINT has places for the 30 commonest
+-- drugs; a set of rarer ones at risk is numbered apart, for the few days that have one. Each state is spelt out once.
 -- grain: exposure_rule, person_id, start_date
-WITH risk_window AS (
+WITH drug_use AS (
+  SELECT e.drug_id, COUNT(*) AS episode_count
+  FROM exposure.episode AS e
+  GROUP BY e.drug_id
+),
+placed_drug AS (
   SELECT
-    e.exposure_rule,
-    e.person_id,
-    e.drug_id,
+    d.drug_id,
     d.role = 'study' AS is_study,
     d.drug_class,
     d.counts_toruner,
     d.counts_broad,
+    ROW_NUMBER() OVER (ORDER BY COALESCE(u.episode_count, 0) DESC, d.drug_id) AS place
+  FROM spec.drug AS d
+  LEFT JOIN drug_use AS u ON d.drug_id = u.drug_id
+  WHERE d.role IN ('study', 'background')
+),
+policy AS (
+  SELECT
+    g.exposure_rule,
+    CAST(s.rule_number AS INTEGER) AS rule_number,
+    g.drug_id,
+    p.place,
+    p.is_study,
+    GREATEST(g.gap_days, g.tail_days) AS risk_tail_days,
+    CASE WHEN p.place <= 30 THEN CAST(1 AS BIGINT) << CAST(2 * LEAST(p.place, 30) AS INTEGER) ELSE CAST(0 AS BIGINT) END AS weight
+  FROM spec.drug_policy AS g
+  INNER JOIN placed_drug AS p ON g.drug_id = p.drug_id
+  INNER JOIN spec.exposure_rule AS s ON g.exposure_rule = s.exposure_rule
+),
+followed AS (
+  SELECT
+    g.rule_number,
+    e.person_id,
+    g.place,
     e.start_date,
-    e.stop_date AS covered_until,
-    LEAST(
-      e.stop_date + CAST(GREATEST(g.gap_days, g.tail_days) AS INTEGER),
-      COALESCE(
-        LEAD(e.start_date) OVER (PARTITION BY e.exposure_rule, e.person_id, e.drug_id ORDER BY e.start_date, e.episode_number),
-        DATE '9999-12-31'
-      )
-    ) AS risk_until
+    e.stop_date,
+    LEAD(g.place) OVER (PARTITION BY g.rule_number, e.person_id ORDER BY g.place, e.episode_number) AS next_place,
+    LEAD(e.start_date) OVER (PARTITION BY g.rule_number, e.person_id ORDER BY g.place, e.episode_number) AS next_date
   FROM exposure.episode AS e
-  INNER JOIN spec.drug AS d ON e.drug_id = d.drug_id
-  INNER JOIN spec.drug_policy AS g ON e.exposure_rule = g.exposure_rule AND e.drug_id = g.drug_id
+  INNER JOIN policy AS g ON e.exposure_rule = g.exposure_rule AND e.drug_id = g.drug_id
 ),
-change AS (
-  SELECT r.exposure_rule, r.person_id, r.start_date AS change_date FROM risk_window AS r
-  UNION
-  SELECT r.exposure_rule, r.person_id, r.covered_until AS change_date FROM risk_window AS r WHERE r.is_study
-  UNION
-  SELECT r.exposure_rule, r.person_id, r.risk_until AS change_date FROM risk_window AS r
+risk_window AS (
+  SELECT
+    f.rule_number,
+    f.person_id,
+    f.place,
+    g.is_study,
+    g.weight,
+    f.start_date,
+    f.stop_date AS covered_until,
+    CASE
+      WHEN f.next_place = f.place THEN LEAST(f.stop_date + CAST(g.risk_tail_days AS INTEGER), f.next_date)
+      ELSE f.stop_date + CAST(g.risk_tail_days AS INTEGER)
+    END AS risk_until
+  FROM followed AS f
+  INNER JOIN policy AS g ON f.rule_number = g.rule_number AND f.place = g.place
 ),
-point AS (
-  SELECT s.exposure_rule, o.person_id, o.period_number, o.start_date AS point_date, o.stop_date AS period_stop_date
+event AS (
+  SELECT r.rule_number, r.person_id, r.start_date AS event_date, CASE WHEN r.is_study THEN 2 * r.weight ELSE r.weight END AS weight
+  FROM risk_window AS r
+  UNION ALL
+  SELECT r.rule_number, r.person_id, r.covered_until AS event_date, -r.weight AS weight
+  FROM risk_window AS r
+  WHERE r.is_study
+  UNION ALL
+  SELECT r.rule_number, r.person_id, r.risk_until AS event_date, -r.weight AS weight
+  FROM risk_window AS r
+  UNION ALL
+  SELECT CAST(s.rule_number AS INTEGER) AS rule_number, o.person_id, o.start_date AS event_date, CAST(1 AS BIGINT) AS weight
   FROM staged.observation_period AS o
   CROSS JOIN spec.exposure_rule AS s
-  UNION
-  SELECT c.exposure_rule, o.person_id, o.period_number, c.change_date AS point_date, o.stop_date AS period_stop_date
+  UNION ALL
+  SELECT CAST(s.rule_number AS INTEGER) AS rule_number, o.person_id, o.stop_date AS event_date, CAST(-1 AS BIGINT) AS weight
   FROM staged.observation_period AS o
-  INNER JOIN change AS c ON o.person_id = c.person_id AND o.start_date < c.change_date AND c.change_date < o.stop_date
+  CROSS JOIN spec.exposure_rule AS s
+),
+-- Days count as wholes in each of these sums, so that the order of two events of one day does not matter.
+swept AS (
+  SELECT
+    v.rule_number,
+    v.person_id,
+    v.event_date,
+    LEAD(v.event_date) OVER (PARTITION BY v.rule_number, v.person_id ORDER BY v.event_date) AS next_date,
+    CAST(SUM(v.weight) OVER (
+      PARTITION BY v.rule_number, v.person_id ORDER BY v.event_date RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS BIGINT) AS state,
+    CAST(SUM(v.weight) OVER (
+      PARTITION BY v.rule_number, v.person_id ORDER BY v.event_date RANGE BETWEEN CURRENT ROW AND CURRENT ROW
+    ) AS BIGINT) AS change
+  FROM event AS v
 ),
 segment AS (
   SELECT
-    p.exposure_rule,
-    p.person_id,
-    p.point_date AS start_date,
-    COALESCE(
-      LEAD(p.point_date) OVER (PARTITION BY p.exposure_rule, p.person_id, p.period_number ORDER BY p.point_date),
-      p.period_stop_date
-    ) AS stop_date
-  FROM point AS p
+    w.rule_number,
+    w.person_id,
+    w.event_date AS start_date,
+    w.next_date AS stop_date,
+    w.state,
+    w.state - w.change AS state_before
+  FROM swept AS w
+  WHERE w.event_date < w.next_date AND (w.state & 3) > 0
 ),
-state AS (
+rare AS (
   SELECT
-    s.exposure_rule,
+    s.rule_number,
     s.person_id,
     s.start_date,
     s.stop_date,
-    COALESCE(STRING_AGG(CASE WHEN r.is_study AND s.start_date < r.covered_until THEN r.drug_id END, '+' ORDER BY r.drug_id), 'none')
-      AS regimen_id,
-    COALESCE(STRING_AGG(CASE WHEN r.is_study THEN r.drug_id END, '+' ORDER BY r.drug_id), 'none') AS risk_regimen_id,
-    COUNT(CASE WHEN r.is_study AND s.start_date < r.covered_until THEN 1 END) AS drug_count,
-    COUNT(CASE WHEN r.is_study THEN 1 END) AS risk_drug_count,
-    COUNT(DISTINCT CASE WHEN r.counts_toruner THEN r.drug_class END) AS toruner_count,
-    COUNT(DISTINCT CASE WHEN r.counts_broad THEN r.drug_class END) AS broad_count
-  FROM segment AS s
-  LEFT JOIN risk_window AS r
+    STRING_AGG(
+      CONCAT(r.place, CASE WHEN r.is_study AND s.start_date < r.covered_until THEN ' covered' ELSE ' at risk' END), '+' ORDER BY r.place
+    ) AS rare_drugs
+  FROM risk_window AS r
+  INNER JOIN segment AS s
     ON
-      s.exposure_rule = r.exposure_rule
-      AND s.person_id = r.person_id
+      r.rule_number = s.rule_number
+      AND r.person_id = s.person_id
       AND r.start_date <= s.start_date
       AND s.start_date < r.risk_until
-  GROUP BY s.exposure_rule, s.person_id, s.start_date, s.stop_date
+  WHERE r.place > 30
+  GROUP BY s.rule_number, s.person_id, s.start_date, s.stop_date
+),
+rare_set AS (
+  SELECT r.rare_drugs, ROW_NUMBER() OVER (ORDER BY r.rare_drugs) AS rare_number
+  FROM rare AS r
+  GROUP BY r.rare_drugs
+),
+numbered_rare AS (
+  SELECT r.rule_number, r.person_id, r.start_date, r.stop_date, n.rare_number
+  FROM rare AS r
+  INNER JOIN rare_set AS n ON r.rare_drugs = n.rare_drugs
+),
+held AS (
+  SELECT
+    s.rule_number,
+    s.person_id,
+    s.start_date,
+    s.stop_date,
+    s.state,
+    s.state_before,
+    COALESCE(r.rare_number, 0) AS rare_number,
+    COALESCE(b.rare_number, 0) AS rare_number_before
+  FROM segment AS s
+  LEFT JOIN numbered_rare AS r ON s.rule_number = r.rule_number AND s.person_id = r.person_id AND s.start_date = r.start_date
+  LEFT JOIN numbered_rare AS b ON s.rule_number = b.rule_number AND s.person_id = b.person_id AND s.start_date = b.stop_date
+),
+known AS (
+  SELECT DISTINCT h.state, h.rare_number
+  FROM held AS h
+),
+digit AS (
+  SELECT k.state, k.rare_number, p.place, (k.state >> CAST(2 * p.place AS INTEGER)) & 3 AS digit
+  FROM known AS k
+  CROSS JOIN placed_drug AS p
+  WHERE p.place <= 30
+  UNION ALL
+  SELECT
+    k.state,
+    k.rare_number,
+    p.place,
+    CASE WHEN CONTAINS(CONCAT('+', r.rare_drugs), CONCAT('+', p.place, ' covered')) THEN 2 ELSE 1 END AS digit
+  FROM known AS k
+  INNER JOIN rare_set AS r ON k.rare_number = r.rare_number
+  INNER JOIN placed_drug AS p ON p.place > 30 AND CONTAINS(CONCAT('+', r.rare_drugs), CONCAT('+', p.place, ' '))
+),
+spelt AS (
+  SELECT
+    g.state,
+    g.rare_number,
+    STRING_AGG(CASE WHEN p.is_study AND g.digit = 2 THEN p.drug_id END, '+' ORDER BY CAST(p.drug_id AS VARCHAR)) AS regimen_id,
+    STRING_AGG(CASE WHEN p.is_study THEN p.drug_id END, '+' ORDER BY CAST(p.drug_id AS VARCHAR)) AS risk_regimen_id,
+    COUNT(CASE WHEN p.is_study AND g.digit = 2 THEN 1 END) AS drug_count,
+    COUNT(CASE WHEN p.is_study THEN 1 END) AS risk_drug_count,
+    COUNT(DISTINCT CASE WHEN p.counts_toruner THEN p.drug_class END) AS toruner_count,
+    COUNT(DISTINCT CASE WHEN p.counts_broad THEN p.drug_class END) AS broad_count
+  FROM digit AS g
+  INNER JOIN placed_drug AS p ON g.place = p.place
+  WHERE g.digit > 0
+  GROUP BY g.state, g.rare_number
+),
+named AS (
+  SELECT
+    k.state,
+    k.rare_number,
+    COALESCE(t.regimen_id, 'none') AS regimen_id,
+    COALESCE(t.risk_regimen_id, 'none') AS risk_regimen_id,
+    COALESCE(t.drug_count, 0) AS drug_count,
+    COALESCE(t.risk_drug_count, 0) AS risk_drug_count,
+    COALESCE(t.toruner_count, 0) AS toruner_count,
+    COALESCE(t.broad_count, 0) AS broad_count
+  FROM known AS k
+  LEFT JOIN spelt AS t ON k.state = t.state AND k.rare_number = t.rare_number
+),
+-- States that the columns cannot tell apart, as two background drugs of one class, have one number.
+kind AS (
+  SELECT
+    n.state,
+    n.rare_number,
+    n.regimen_id,
+    n.risk_regimen_id,
+    n.drug_count,
+    n.risk_drug_count,
+    n.toruner_count,
+    n.broad_count,
+    DENSE_RANK() OVER (ORDER BY n.regimen_id, n.risk_regimen_id, n.toruner_count, n.broad_count) AS kind_number
+  FROM named AS n
 ),
 compared AS (
   SELECT
-    s.exposure_rule,
-    s.person_id,
-    s.start_date,
-    s.stop_date,
-    s.regimen_id,
-    s.risk_regimen_id,
-    s.drug_count,
-    s.risk_drug_count,
-    s.toruner_count,
-    s.broad_count,
-    CASE
-      WHEN
-        s.start_date = LAG(s.stop_date) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)
-        AND s.regimen_id = LAG(s.regimen_id) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)
-        AND s.risk_regimen_id = LAG(s.risk_regimen_id) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)
-        AND s.toruner_count = LAG(s.toruner_count) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)
-        AND s.broad_count = LAG(s.broad_count) OVER (PARTITION BY s.exposure_rule, s.person_id ORDER BY s.start_date)
-        THEN 0
-      ELSE 1
-    END AS is_change
-  FROM state AS s
+    h.rule_number,
+    h.person_id,
+    h.start_date,
+    h.stop_date,
+    k.kind_number,
+    COALESCE(k.kind_number <> b.kind_number, TRUE) AS is_change
+  FROM held AS h
+  INNER JOIN kind AS k ON h.state = k.state AND h.rare_number = k.rare_number
+  LEFT JOIN kind AS b ON h.state_before = b.state AND h.rare_number_before = b.rare_number
 ),
-numbered AS (
+-- Segments that only lengthen the one before: runs of them, each to be added to the segment that it touches.
+lengthening AS (
   SELECT
-    c.exposure_rule,
+    c.rule_number,
     c.person_id,
     c.start_date,
     c.stop_date,
-    c.regimen_id,
-    c.risk_regimen_id,
-    c.drug_count,
-    c.risk_drug_count,
-    c.toruner_count,
-    c.broad_count,
-    SUM(c.is_change) OVER (
-      PARTITION BY c.exposure_rule, c.person_id ORDER BY c.start_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS interval_number
+    CASE
+      WHEN c.start_date = LAG(c.stop_date) OVER (PARTITION BY c.rule_number, c.person_id ORDER BY c.start_date) THEN 0
+      ELSE 1
+    END AS is_first
   FROM compared AS c
+  WHERE NOT c.is_change
+),
+numbered AS (
+  SELECT
+    l.rule_number,
+    l.person_id,
+    l.start_date,
+    l.stop_date,
+    SUM(l.is_first) OVER (
+      PARTITION BY l.rule_number, l.person_id ORDER BY l.start_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS run_number
+  FROM lengthening AS l
+),
+run AS (
+  SELECT n.rule_number, n.person_id, MIN(n.start_date) AS start_date, MAX(n.stop_date) AS stop_date
+  FROM numbered AS n
+  GROUP BY n.rule_number, n.person_id, n.run_number
+),
+label AS (
+  SELECT DISTINCT
+    k.kind_number, k.regimen_id, k.risk_regimen_id, k.drug_count, k.risk_drug_count, k.toruner_count, k.broad_count
+  FROM kind AS k
 )
 SELECT
-  n.exposure_rule,
-  n.person_id,
-  MIN(n.start_date) AS start_date,
-  MAX(n.stop_date) AS stop_date,
-  n.regimen_id,
-  n.risk_regimen_id,
-  n.drug_count,
-  n.risk_drug_count,
-  n.toruner_count,
-  n.broad_count
-FROM numbered AS n
-GROUP BY
-  n.exposure_rule, n.person_id, n.interval_number, n.regimen_id, n.risk_regimen_id, n.drug_count, n.risk_drug_count,
-  n.toruner_count, n.broad_count
+  s.exposure_rule,
+  c.person_id,
+  c.start_date,
+  COALESCE(r.stop_date, c.stop_date) AS stop_date,
+  l.regimen_id,
+  l.risk_regimen_id,
+  l.drug_count,
+  l.risk_drug_count,
+  l.toruner_count,
+  l.broad_count
+FROM compared AS c
+INNER JOIN spec.exposure_rule AS s ON c.rule_number = s.rule_number
+INNER JOIN label AS l ON c.kind_number = l.kind_number
+LEFT JOIN run AS r ON c.rule_number = r.rule_number AND c.person_id = r.person_id AND c.stop_date = r.start_date
+WHERE c.is_change
