@@ -17,15 +17,15 @@ pytestmark = pytest.mark.slow  # its import takes seconds, once a session
 DIRTY = {
     "person": TINY["person"] + "\n3 | M | 1999-12-31 | 1999\n4 | x | - | -\n5 | F | 03/04/2020 | -\n- | F | 1980-01-01 | -",
     "prescription": TINY["prescription"]
-    + "\n6 | 3 | order | paracetamol | 2020-11-01 | 30 | -"  # an exact duplicate
-    + "\n1 | 1 | order | omalizumab | 2020-01-01 | 1 | -"
-    + "\n9 | 99 | order | omalizumab | 2020-01-01 | -5 | -"
-    + "\n10 | 1 | order | - | someday | a month | -"
-    + "\n11 | 1 | dispensing | omalizumab | 2020-01-29 | 1 | -"
-    + "\n12 | 1 | order | omalizumab | 2031-01-01 | 28 | -"
-    + "\n13 | 1 | order | paracetamol | 2020-11-01 | 30 | -"
-    + "\n14 | 1 | order | omalizumab | 2021-01-01 | - | -"
-    + "\n15 | 1 | order | omalizumab | - | 28 | -",
+    + "\n6 | 3 | order | paracetamol | 2020-11-01 | 30 | - | -"  # an exact duplicate
+    + "\n1 | 1 | order | omalizumab | 2020-01-01 | 1 | - | -"
+    + "\n9 | 99 | order | omalizumab | 2020-01-01 | -5 | - | -"
+    + "\n10 | 1 | order | - | someday | a month | - | -"
+    + "\n11 | 1 | dispensing | omalizumab | 2020-01-29 | 1 | - | -"
+    + "\n12 | 1 | order | omalizumab | 2031-01-01 | 28 | - | -"
+    + "\n13 | 1 | order | paracetamol | 2020-11-01 | 30 | - | -"
+    + "\n14 | 1 | order | omalizumab | 2021-01-01 | - | - | -"
+    + "\n15 | 1 | order | omalizumab | - | 28 | - | -",
     "observation_period": TINY["observation_period"] + "\n1 | 2021-01-01 | 2021-06-30\n2 | 2020-06-01 | 2020-01-01",
     "adverse_event": TINY["adverse_event"] + "\n3 | 1 | - | 2020-02-01 | - | -\n4 | 1 | Fever | 1970-01-01 | - | -",
     "visit": "visit_id | person_id | visit_type | start_datetime | end_datetime\n"
