@@ -9,23 +9,12 @@ WITH RECURSIVE handling AS (
   FROM spec.drug_policy AS g
 ),
 supplied AS (
-  SELECT
-    w.prescription_id,
-    w.person_id,
-    w.drug_id,
-    w.start_date,
-    w.stop_date,
-    w.is_era_level,
-    CASE
-      WHEN w.record_type = 'administration' AND ROW_NUMBER() OVER (
-        PARTITION BY w.person_id, w.drug_id, w.start_date, w.record_type ORDER BY w.stop_date DESC, w.prescription_id
-      ) > 1 THEN 0
-      ELSE DATE_DIFF('day', w.start_date, w.stop_date)
-    END AS supply_days
+  SELECT w.prescription_id, w.person_id, w.drug_id, w.record_type, w.start_date, w.stop_date, w.is_era_level
   FROM exposure."window" AS w
   WHERE w.record_use = 'used' AND w.stop_date IS NOT NULL
 ),
-stocked AS (
+
+dosed AS (
   SELECT
     h.overlap_handling,
     h.stockpile_cap_days,
@@ -33,21 +22,42 @@ stocked AS (
     s.person_id,
     s.drug_id,
     s.start_date,
+    s.stop_date,
     s.is_era_level,
-    s.supply_days,
-    SUM(s.supply_days) OVER (
-      PARTITION BY h.overlap_handling, h.stockpile_cap_days, s.person_id, s.drug_id
-      ORDER BY s.start_date, s.stop_date, s.prescription_id
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS supplied_days,
-    ROW_NUMBER() OVER (
-      PARTITION BY h.overlap_handling, h.stockpile_cap_days, s.person_id, s.drug_id
-      ORDER BY s.start_date, s.stop_date, s.prescription_id
-    ) AS record_number
+    CASE
+      WHEN s.record_type = 'administration' AND ROW_NUMBER() OVER (
+        PARTITION BY h.overlap_handling, h.stockpile_cap_days, s.person_id, s.drug_id, s.start_date, s.record_type
+        ORDER BY s.stop_date DESC, s.prescription_id
+      ) > 1 THEN 0
+      ELSE DATE_DIFF('day', s.start_date, s.stop_date)
+    END AS supply_days
   FROM supplied AS s
   INNER JOIN handling AS h ON s.drug_id = h.drug_id
   WHERE h.overlap_handling <> 'merge'
 ),
+
+stocked AS (
+  SELECT
+    s.overlap_handling,
+    s.stockpile_cap_days,
+    s.prescription_id,
+    s.person_id,
+    s.drug_id,
+    s.start_date,
+    s.is_era_level,
+    s.supply_days,
+    SUM(s.supply_days) OVER (
+      PARTITION BY s.overlap_handling, s.stockpile_cap_days, s.person_id, s.drug_id
+      ORDER BY s.start_date, s.stop_date, s.prescription_id
+      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS supplied_days,
+    ROW_NUMBER() OVER (
+      PARTITION BY s.overlap_handling, s.stockpile_cap_days, s.person_id, s.drug_id
+      ORDER BY s.start_date, s.stop_date, s.prescription_id
+    ) AS record_number
+  FROM dosed AS s
+),
+
 carried AS (
   SELECT
     k.overlap_handling,
