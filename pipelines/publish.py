@@ -20,8 +20,7 @@ from pathlib import Path
 
 from analysis.study.spec import StudySpec
 from pipelines.ingest.files import SourceFile, find_files
-from pipelines.paths import Output
-from sql.catalog import ROOT, queries
+from pipelines.paths import PROJECT, Output
 from sql.warehouse import Warehouse, quoted
 
 PACKAGES = (
@@ -35,18 +34,23 @@ PACKAGES = (
     "dagster",
     "matplotlib",
 )
+CODE_FOLDERS = ("analysis", "expectations", "pipelines", "sql")
+CODE_SUFFIXES = (".py", ".sql", ".csv", ".toml", ".html", ".css")
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 _STALE_AFTER_SECONDS = 24 * 3600
 
 
-def code_digest() -> str:
-    """SHA-256 over the SELECTs, the reference tables and the versions of what computes."""
+def code_digest(root: Path = PROJECT) -> str:
+    """SHA-256 over every file that makes a number or a page, and the versions of what they use.
+
+    Python, SELECTs, contracts, reference tables and templates of the four packages: a corrected estimator is a change even
+    where no SELECT and no version moved.
+    """
     digest = hashlib.sha256()
-    for name, query in sorted(queries().items()):
-        digest.update(f"{name} {query.digest}\n".encode())
-    for path in sorted([*(ROOT / "reference").glob("*.csv"), *(ROOT / "omop").glob("*.sql")]):
-        digest.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    files = (path for name in CODE_FOLDERS for path in (root / name).rglob("*") if path.suffix in CODE_SUFFIXES)
+    for name, path in sorted((path.relative_to(root).as_posix(), path) for path in files):
+        digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     for package in PACKAGES:
         digest.update(f"{package} {version(package)}\n".encode())
     return digest.hexdigest()

@@ -14,7 +14,7 @@ import duckdb
 import pytest
 
 from pipelines.paths import Output
-from pipelines.publish import exchange, purge
+from pipelines.publish import code_digest, exchange, purge
 from tests.pipeline.records import DEFAULT_STUDY, PROJECT, write_records
 
 _LOOP = """
@@ -115,3 +115,25 @@ def test_purging_takes_this_run_and_old_leftovers_and_leaves_a_young_run_of_anot
     os.utime(out.build / "old.duckdb", (two_days_ago, two_days_ago))
     purge(out, run_id="mine")
     assert [path.name for path in out.build.iterdir()] == ["young.duckdb"]
+
+
+@pytest.mark.parametrize(
+    "name", ["analysis/estimate/cox.py", "sql/exposure/episode.sql", "analysis/report/templates/style.css"]
+)
+def test_a_change_of_any_code_is_a_change_of_the_fingerprint(tmp_path: Path, name: str) -> None:
+    """Without it a schedule would skip the run that brings a corrected estimator."""
+    file = tmp_path / name
+    file.parent.mkdir(parents=True)
+    file.write_text("one")
+    before = code_digest(tmp_path)
+    assert code_digest(tmp_path) == before
+    file.write_text("two")
+    assert code_digest(tmp_path) != before
+
+
+def test_caches_and_notes_beside_the_code_are_no_change(tmp_path: Path) -> None:
+    before = code_digest(tmp_path)
+    (tmp_path / "analysis" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "analysis" / "__pycache__" / "cox.pyc").write_bytes(b"x")
+    (tmp_path / "analysis" / "notes.md").write_text("x")
+    assert code_digest(tmp_path) == before
