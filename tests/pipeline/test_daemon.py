@@ -27,6 +27,11 @@ def home(tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     shutil.copy(PROJECT / "dagster.yaml", folder)
+    # Two processes that make the same new SQLite files at once can break them: they are made here, before the daemon.
+    with dg.DagsterInstance.from_config(str(folder)) as instance:
+        assert instance.get_runs() == []
+        assert instance.all_instigator_state() == []
+        assert list(instance.all_asset_keys()) == []
     return folder
 
 
