@@ -65,9 +65,11 @@ def add_episodes(folder: Path, *, memory_limit: str | None) -> None:
 
 
 def episode_step() -> str:
-    """From windows to episodes: the SELECT of `exposure.episode` on that of `exposure.coverage`, as one."""
-    coverage = queries()["exposure.coverage"].text
-    return queries()["exposure.episode"].text.replace("exposure.coverage AS c", f"({coverage}\n) AS c")
+    """From windows to episodes: the SELECT of `exposure.episode` on those of the tables before it, as one."""
+    text = queries()["exposure.episode"].text
+    for name, alias in (("coverage", "c"), ("handling", "h")):
+        text = text.replace(f"exposure.{name} AS {alias}", f"({queries()[f'exposure.{name}'].text}\n) AS {alias}")
+    return text
 
 
 def connected(database: Path, *, memory_limit: str | None, read_only: bool = True) -> duckdb.DuckDBPyConnection:
@@ -117,16 +119,21 @@ def drug_era(source: Path) -> str:
       GROUP BY r.id, r.person_id, r.drug, r.start_date
     ),
     sub_exposure AS (
-      SELECT person_id, drug, MIN(start_date) AS start_date, end_date, COUNT(*) AS record_count FROM record_end
-      GROUP BY person_id, drug, end_date
+      SELECT ROW_NUMBER() OVER (PARTITION BY person_id, drug, end_date ORDER BY person_id) AS row_number,
+        person_id, drug, MIN(start_date) AS start_date, end_date, COUNT(*) AS record_count,
+        DATE_DIFF('day', MIN(start_date), end_date) AS days_exposed
+      FROM record_end GROUP BY person_id, drug, end_date
     ),
     era_end AS ({sweep_ends("sub_exposure", "start_date", f"end_date + {GAP_DAYS}")}),
     sub_era AS (
-      SELECT s.person_id, s.drug, s.start_date, s.record_count, MIN(e.event_date) - {GAP_DAYS} AS end_date FROM sub_exposure AS s
+      SELECT s.person_id, s.drug, s.start_date, s.record_count, s.days_exposed,
+        MIN(e.event_date) - {GAP_DAYS} AS end_date FROM sub_exposure AS s
       INNER JOIN era_end AS e ON s.person_id = e.person_id AND s.drug = e.drug AND e.event_date >= s.start_date
-      GROUP BY s.person_id, s.drug, s.start_date, s.end_date, s.record_count
+      GROUP BY s.person_id, s.drug, s.start_date, s.end_date, s.record_count, s.days_exposed
     )
-    SELECT person_id, drug, MIN(start_date) AS start_date, end_date AS stop_date, CAST(SUM(record_count) AS BIGINT) AS prescription_count
+    SELECT ROW_NUMBER() OVER (ORDER BY person_id) AS drug_era_id, person_id, drug, MIN(start_date) AS start_date, end_date AS stop_date,
+      CAST(SUM(record_count) AS BIGINT) AS prescription_count,
+      DATE_DIFF('day', MIN(start_date), end_date) - CAST(SUM(days_exposed) AS BIGINT) AS gap_days
     FROM sub_era GROUP BY person_id, drug, end_date"""
 
 

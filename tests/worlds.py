@@ -31,6 +31,8 @@ EPISODE_GAP = 5
 NO_CAP = 36_500
 HANDLING = {0: "merge", NO_CAP: "stockpile"}
 BUILT = (
+    "exposure.handling",
+    "exposure.hospital_stay",
     "exposure.coverage",
     "exposure.episode",
     "exposure.combination_interval",

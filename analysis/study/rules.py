@@ -26,6 +26,7 @@ RULE_SCHEMA = {
 POLICY_SCHEMA = {
     "exposure_rule": pl.String, "drug_id": pl.String, "gap_days": pl.Int64, "gap_source": pl.String,
     "tail_days": pl.Int64, "tail_source": pl.String, "overlap_handling": pl.String, "stockpile_cap_days": pl.Int64,
+    "dose_change": pl.String, "bridges_hospital_stays": pl.Boolean,
 }  # fmt: skip
 
 
@@ -80,8 +81,11 @@ def _grid_rule(primary: ExposureRule, point: dict[str, object]) -> ExposureRule:
             replaced[other] = None
         elif other in point:
             replaced[one] = None
-    if point.get("overlap", primary.overlap) != "stockpile_capped":
+    overlap = point.get("overlap", primary.overlap)
+    if overlap != "stockpile_capped":
         replaced["stockpile_cap_days"] = None
+    if overlap == "merge":
+        replaced["dose_change"] = "carry"
     label = ", ".join(f"{field.replace('_', ' ')} {value}" for field, value in point.items())
     return primary.model_copy(update={"id": f"grid_{name}".replace(".", "p"), "label": label, **replaced})
 
@@ -114,8 +118,11 @@ def policy_rows(spec: StudySpec, drugs: Sequence[DrugPolicy]) -> pl.DataFrame:
                 gap, gap_source = _gap(rule, drug)
                 tail, tail_source = _tail(rule, drug)
                 handling = rule.overlap if drug.role == "study" else "merge"
+                dose_change = rule.dose_change if drug.role == "study" else "carry"
+                bridges = rule.bridge_hospital_stays and drug.role == "study"
+                cap = _cap(rule, drug, handling)
                 rows.append(
-                    (rule.id, drug.drug_id, gap, gap_source, tail, tail_source, handling, _cap(rule, drug, handling))
+                    (rule.id, drug.drug_id, gap, gap_source, tail, tail_source, handling, cap, dose_change, bridges)
                 )
     return pl.DataFrame(rows, schema=POLICY_SCHEMA, orient="row")
 

@@ -23,6 +23,7 @@ Factor = Annotated[float, Field(ge=0, le=100)]
 CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
 Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
 Overlap = Literal["merge", "stockpile", "stockpile_capped"]
+DoseChange = Literal["carry", "discard", "convert"]
 Ladder = Literal["toruner", "broad", "study_drugs"]
 
 
@@ -140,6 +141,8 @@ class ExposureRule(_Section):
     background_gap_days: Days = 30
     overlap: Overlap = Field("merge", description="What an early refill does: nothing, or it is used later.")
     stockpile_cap_days: Days | None = Field(None, description="Most days carried over; absent: see the page.")
+    dose_change: DoseChange = Field("carry", description="What is left when the dose changes: kept, lost, converted.")
+    bridge_hospital_stays: bool = Field(False, description="A drug used at admission is used to the end of the stay.")
     min_episode_days: Annotated[int, Field(ge=1, le=36_500)] = Field(1, description="A shorter use does not count.")
     max_episode_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(None, description="A use is cut there.")
     min_overlap_days: Days | None = Field(None, description="Absent: combination.min_overlap_days.")
@@ -153,6 +156,8 @@ class ExposureRule(_Section):
                 raise ValueError(f"exposure_rule {self.id!r} gives both {days} and {factor}: keep one")
         if self.stockpile_cap_days is not None and self.overlap != "stockpile_capped":
             raise ValueError(f"exposure_rule {self.id!r}: stockpile_cap_days needs overlap = 'stockpile_capped'")
+        if self.dose_change != "carry" and self.overlap == "merge":
+            raise ValueError(f"exposure_rule {self.id!r}: dose_change needs an overlap that carries supply")
         if self.max_episode_days is not None and self.max_episode_days < self.min_episode_days:
             raise ValueError(f"exposure_rule {self.id!r}: max_episode_days is below min_episode_days")
         return self

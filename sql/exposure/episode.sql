@@ -3,71 +3,71 @@
 -- Eras as delivered are joined only where they overlap or touch. A use shorter than min_episode_days does not count; one longer
 -- than max_episode_days is cut there and censored.
 -- grain: exposure_rule, person_id, drug_id, episode_number
-WITH placed AS (
+WITH policy AS (
   SELECT
     g.exposure_rule,
-    c.person_id,
-    c.drug_id,
-    c.cover_number,
-    c.start_date,
-    c.stop_date,
-    c.prescription_count,
-    g.gap_days,
-    CASE WHEN c.is_era_level THEN 0 ELSE g.gap_days END AS joining_gap_days,
-    LAG(c.stop_date) OVER (PARTITION BY g.exposure_rule, c.person_id, c.drug_id ORDER BY c.cover_number) AS covered_until
-  FROM exposure.coverage AS c
-  INNER JOIN spec.drug_policy AS g
+    CAST(s.rule_number AS INTEGER) AS rule_number,
+    h.handling_number,
+    h.drug_id,
+    CAST(g.gap_days AS INTEGER) AS gap_days,
+    s.min_episode_days,
+    CAST(s.max_episode_days AS INTEGER) AS max_episode_days
+  FROM spec.drug_policy AS g
+  INNER JOIN spec.exposure_rule AS s ON g.exposure_rule = s.exposure_rule
+  INNER JOIN exposure.handling AS h
     ON
-      c.drug_id = g.drug_id
-      AND c.overlap_handling = g.overlap_handling
-      AND c.stockpile_cap_days = g.stockpile_cap_days
+      g.drug_id = h.drug_id
+      AND g.overlap_handling = h.overlap_handling
+      AND g.stockpile_cap_days = h.stockpile_cap_days
+      AND g.dose_change = h.dose_change
+      AND g.bridges_hospital_stays = h.bridges_hospital_stays
 ),
-numbered AS (
+opening AS (
   SELECT
-    p.exposure_rule,
-    p.person_id,
-    p.drug_id,
-    p.start_date,
-    p.stop_date,
-    p.prescription_count,
-    p.gap_days,
-    SUM(CASE
-      WHEN p.covered_until IS NULL OR DATE_DIFF('day', p.covered_until, p.start_date) > p.joining_gap_days THEN 1
-      ELSE 0
-    END) OVER (
-      PARTITION BY p.exposure_rule, p.person_id, p.drug_id
-      ORDER BY p.cover_number
-      ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS use_number
-  FROM placed AS p
+    g.rule_number,
+    c.handling_number,
+    c.person_id,
+    c.start_date,
+    c.covered_until,
+    c.record_number,
+    c.last_stop_date,
+    c.record_count
+  FROM exposure.coverage AS c
+  INNER JOIN policy AS g ON c.handling_number = g.handling_number
+  WHERE
+    c.covered_until IS NULL
+    OR DATE_DIFF('day', c.covered_until, c.start_date) > CASE WHEN c.is_era_level THEN 0 ELSE g.gap_days END
 ),
 joined AS (
   SELECT
-    n.exposure_rule,
-    n.person_id,
-    n.drug_id,
-    n.use_number,
-    MIN(n.start_date) AS start_date,
-    MAX(n.stop_date) AS covered_until,
-    MIN(n.gap_days) AS gap_days,
-    CAST(SUM(n.prescription_count) AS BIGINT) AS prescription_count
-  FROM numbered AS n
-  GROUP BY n.exposure_rule, n.person_id, n.drug_id, n.use_number
+    o.rule_number,
+    o.handling_number,
+    o.person_id,
+    o.start_date,
+    COALESCE(
+      LEAD(o.covered_until) OVER (PARTITION BY o.person_id, o.handling_number, o.rule_number ORDER BY o.start_date),
+      o.last_stop_date
+    ) AS covered_until,
+    COALESCE(
+      LEAD(o.record_number) OVER (PARTITION BY o.person_id, o.handling_number, o.rule_number ORDER BY o.start_date),
+      o.record_count + 1
+    ) - o.record_number AS prescription_count
+  FROM opening AS o
 ),
 measured AS (
   SELECT
-    j.exposure_rule,
+    g.exposure_rule,
     j.person_id,
-    j.drug_id,
-    ROW_NUMBER() OVER (PARTITION BY j.exposure_rule, j.person_id, j.drug_id ORDER BY j.use_number) AS episode_number,
+    g.drug_id,
+    ROW_NUMBER() OVER (PARTITION BY j.person_id, j.handling_number, j.rule_number ORDER BY j.start_date) AS episode_number,
     j.start_date,
-    LEAST(j.covered_until, COALESCE(j.start_date + CAST(s.max_episode_days AS INTEGER), j.covered_until)) AS stop_date,
-    COALESCE(DATE_DIFF('day', j.start_date, j.covered_until) > s.max_episode_days, FALSE) AS is_cut,
-    CAST(j.gap_days AS INTEGER) AS gap_days,
+    LEAST(j.covered_until, COALESCE(j.start_date + g.max_episode_days, j.covered_until)) AS stop_date,
+    COALESCE(j.covered_until > j.start_date + g.max_episode_days, FALSE) AS is_cut,
+    g.gap_days,
     j.prescription_count
   FROM joined AS j
-  INNER JOIN spec.exposure_rule AS s ON j.exposure_rule = s.exposure_rule
-  WHERE DATE_DIFF('day', j.start_date, j.covered_until) >= s.min_episode_days
+  INNER JOIN policy AS g ON j.rule_number = g.rule_number AND j.handling_number = g.handling_number
+  WHERE DATE_DIFF('day', j.start_date, j.covered_until) >= g.min_episode_days
 ),
 ended AS (
   SELECT
@@ -80,7 +80,7 @@ ended AS (
     m.prescription_count,
     CASE
       WHEN m.is_cut AND COALESCE(d.death_date >= m.stop_date, TRUE) THEN 'censored'
-      WHEN d.death_date <= m.stop_date + CAST(m.gap_days AS INTEGER) THEN 'death'
+      WHEN d.death_date <= m.stop_date + m.gap_days THEN 'death'
       WHEN o.person_id IS NOT NULL THEN 'stopped'
       ELSE 'censored'
     END AS ending,
@@ -91,7 +91,7 @@ ended AS (
     ON
       m.person_id = o.person_id
       AND o.start_date < m.stop_date
-      AND o.stop_date > m.stop_date + CAST(m.gap_days AS INTEGER)
+      AND o.stop_date > m.stop_date + m.gap_days
 )
 SELECT
   e.exposure_rule,

@@ -70,7 +70,7 @@ def test_two_hundred_drugs_give_the_states_that_each_day_has(bench: Bench) -> No
     }
     for name, table in given.items():
         bench.fill(name, table)
-    for name in ("exposure.coverage", "exposure.episode", "exposure.combination_interval"):
+    for name in ("exposure.handling", "exposure.hospital_stay", "exposure.coverage", "exposure.episode", "exposure.combination_interval"):
         bench.build(name)
     found = {
         (person, day): rest
