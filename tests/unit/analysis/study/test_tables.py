@@ -176,6 +176,8 @@ def test_a_drug_of_the_study_file_needs_no_reference() -> None:
         "counts_toruner": False,
         "counts_broad": True,
         "interval_days": 7,
+        "units_per_day": None,
+        "new_user_washout_days": None,
     }
     assert _policy(tables, "new_drug") == (5, 6)
 
