@@ -21,7 +21,9 @@ def planned_days(text: str | None) -> tuple[int, ...]:
     return tuple(int(day) for day in text.split("|")) if text else ()
 
 
-def check_induction(drug_id: str, days: Sequence[int], *, interval_days: int | None, look_back_days: int | None) -> None:
+def check_induction(
+    drug_id: str, days: Sequence[int], *, interval_days: int | None, look_back_days: int | None
+) -> None:
     """Raises StudyError where a series cannot be used."""
     if len(days) > 1 and interval_days is None:
         raise StudyError(f"drug {drug_id!r} has induction_days but no interval_days: give both in its [[drug]]")
