@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -14,6 +15,7 @@ from sql.catalog import Query, queries
 from tests.cases.runner import Ascii, Bench, case_files, difference, input_columns, read_cases
 from tests.reference.day_by_day import History, Policy, Window, episodes
 from tests.reference.records import KINDS, Chart, Record, Reversal, Setting, day_dose, uses, window
+from tests.whole_run import built, small_study, write_csv
 from tests.worlds import SAME_EVERY_TIME
 
 DAY_0 = dt.date(2020, 1, 1)
@@ -238,3 +240,33 @@ def test_eight_infusions_stored_as_one_day_each_are_one_use_of_378_days(bench: B
             bench.build(name)
         found = bench.rows("SELECT DATE_DIFF('day', start_date, stop_date) FROM exposure.episode")
     assert found == [(378,)]
+
+
+def test_what_was_cancelled_or_not_given_is_counted_and_never_a_window(tmp_path: Path) -> None:
+    """Three of five records stand; a dispensing is not superseded by an administration that did not happen."""
+    source = write_csv(
+        tmp_path / "source",
+        person="person_id | sex | year_of_birth\n1 | F | 1980",
+        adverse_event="adverse_event_id | person_id | term | onset_date",
+        prescription="""
+            prescription_id | person_id | record_type    | drug_source_value | start_date | days_supply | status
+            1               | 1         | dispensing     | omalizumab        | 2020-01-01 | 28          | completed
+            2               | 1         | administration | omalizumab        | 2020-01-01 | 28          | not-done
+            3               | 1         | order          | omalizumab        | 2020-03-01 | 28          | Cancelled
+            4               | 1         | order          | omalizumab        | 2020-05-01 | 28          | active
+            5               | 1         | order          | omalizumab        | 2020-06-01 | 28          | -""",
+    )
+    warehouse = built(small_study(), source, tmp_path / "build.duckdb").warehouse
+    assert warehouse.query(
+        'SELECT prescription_id, record_use FROM exposure."window" ORDER BY prescription_id'
+    ).rows() == [
+        ("1", "used"),
+        ("4", "used"),
+        ("5", "used"),
+    ]
+    aside = "SELECT rule_id, COUNT(*) FROM quality.quarantine WHERE table_name = 'prescription' GROUP BY rule_id"
+    assert warehouse.query(aside).rows() == [("DQ038", 2)]
+    account = warehouse.query(
+        "SELECT rows_in, rows_kept, rows_quarantined, rows_duplicate FROM quality.row_account WHERE table_name = 'prescription'"
+    )
+    assert account.rows() == [(5, 3, 2, 0)]
