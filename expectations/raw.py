@@ -25,6 +25,12 @@ _END_BEFORE_START = {
     "condition": ("DQ028", "end_date", "start_date"),
     "visit": ("DQ064", "end_datetime", "start_datetime"),
 }
+# States in which nothing was given, in lower case with - and _ as spaces: HL7 FHIR R5 (MedicationRequest, -Dispense and
+# -Administration), HL7 v2 table 0119, eMAR words of MIMIC-IV. A drug that was stopped or held later was given before.
+_NOT_GIVEN = (
+    "'cancelled', 'canceled', 'not given', 'not done', 'not started', 'not applied', 'declined', 'refused', 'rejected', "
+    "'missed', 'withheld', 'hold dose', 'draft', 'entered in error', 'void', 'voided', 'reversed'"
+)
 _KEPT_PERSON = (
     "SELECT p.person_source_value FROM intake.person AS p WHERE NOT EXISTS (SELECT 1 FROM quality.quarantine AS q "
     "WHERE q.table_name = 'person' AND q.source_file = p.source_file AND q.row_number = p.row_number)"
@@ -154,8 +160,7 @@ def _own_rules(table: str) -> Iterator[Rule]:
         yield _rule("DQ032", table, "quarantine", "a quantity of zero or less: a reversed or void record",
                     _where("r.quantity <= 0"), field="quantity")  # fmt: skip
         yield _rule("DQ038", table, "quarantine", "the order was cancelled or the drug not given",
-                    _where("LOWER(r.status) IN ('cancelled', 'canceled', 'not given', 'not-given', 'not_given', 'not done', "
-                           "'entered-in-error', 'entered in error', 'void', 'voided', 'reversed')"), field="status")  # fmt: skip
+                    _where(f"REPLACE(REPLACE(LOWER(r.status), '-', ' '), '_', ' ') IN ({_NOT_GIVEN})"), field="status")  # fmt: skip
     if table == "adverse_event":
         yield _rule("DQ043", table, "quarantine", "neither a term nor a code",
                     _where("r.term IS NULL AND r.code IS NULL"), field="term")  # fmt: skip

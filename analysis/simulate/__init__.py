@@ -74,6 +74,8 @@ def simulate_profile(
         raise SimulationError(f"persons must lie between 1 and {_MOST_PERSONS - 1} and the seed must not be negative")
     streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(7)]
     book = read_drugs(drugs, study=profile.study_drugs, background=profile.background_drugs)
+    if book.look_back.max() > profile.history_days[0]:
+        raise SimulationError(f"{profile.name}: history_days is shorter than the look-back of a drug")
     people = draw_population(profile, book, persons=size, rng=streams[0])
     timeline = plan_timeline(profile, people, book, rng=streams[1])
     background = draw_background(profile, people, book, observed_stop=timeline.observed_stop, rng=streams[2])

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.simulate.design import DosingPlan, Profile
+from analysis.simulate.induction import begins_induction, ends_early, last_cover
 from analysis.simulate.population import Population
-from analysis.simulate.reference import DISPENSED_DAYS, DrugBook, Flags, Ints
+from analysis.simulate.reference import DISPENSED_DAYS, DrugBook, Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,45 +89,87 @@ def place_doses(
 ) -> Records:
     """Dose days of every course, up to the last observed day of the person.
 
-    The first dose is on the start; the last window ends on the stop exactly; the others are spread evenly with normal
-    jitter, clipped so that no space between two windows exceeds the drug's gap. A missed dose is left out where its
-    neighbours' windows still join, else it is given as late as the gap allows. Records only reach the observed end.
+    The first dose is on the start; the last window ends on the stop exactly; the others follow the plan, induction
+    first where the course is new, stretched evenly to the length of the course, with normal jitter, clipped so that no
+    space between two windows exceeds the drug's gap. A missed dose is left out where its neighbours' windows still
+    join, else it is given as late as the gap allows. Records only reach the observed end.
     """
     seen = courses.start < observed_stop[courses.person]
     courses = courses.only(seen)
-    window, gap = book.window[courses.drug], book.gap[courses.drug]
     product = _product(courses, book, plan=plan, rng=rng)
-    span = courses.stop - window - courses.start
-    steps = np.where(span > 0, np.maximum(np.maximum(np.rint(span / window), -(-span // (window + gap))), 1), 0)
-    steps = steps.astype(np.int64)
-    step = span / np.maximum(steps, 1)
-    limit = np.minimum(plan.jitter_limit_days, np.minimum(window + gap - step - 1, step - 2) / 2)
-    limit = np.maximum(limit, 0.0)
+    series = _series(courses, book)
     # A dose after the observed end cannot come back before it: place only as many as could be seen.
     seen_span = observed_stop[courses.person] - courses.start
+    step = np.maximum(series.factor * book.window[courses.drug], 1)
     needed = np.minimum(
-        steps, np.ceil((seen_span + 2 * plan.jitter_limit_days) / np.maximum(step, 1)).astype(np.int64) + 2
+        series.steps, np.ceil((seen_span + 2 * plan.jitter_limit_days) / step).astype(np.int64) + 2 + series.ahead
     )
     course = np.repeat(np.arange(needed.size), needed + 1)
     first = np.cumsum(needed + 1) - (needed + 1)
     number = np.arange(course.size) - first[course]
     is_inner = (number > 0) & (number < needed[course])
-    noise = np.clip(plan.jitter_days * rng.standard_normal(course.size), -limit[course], limit[course])
-    day = courses.start[course] + np.rint(number * step[course] + np.where(is_inner, noise, 0.0)).astype(np.int64)
-    missed = is_inner & (rng.random(course.size) < plan.missed_share)
+    drug, factor, ahead = courses.drug[course], series.factor[course], series.ahead[course]
+    cover, planned = _planned(number, drug=drug, ahead=ahead, book=book)
+    room = _room(factor * cover, cover=cover, gap=book.gap[drug], plan=plan)
+    limit = np.minimum(room, np.concatenate([[0.0], room[:-1]]))
+    noise = np.clip(plan.jitter_days * rng.standard_normal(course.size), -limit, limit)
+    day = courses.start[course] + np.rint(factor * planned + np.where(is_inner, noise, 0.0)).astype(np.int64)
+    # A dose left out of an induction would move the place of every later one.
+    missed = is_inner & (rng.random(course.size) < plan.missed_share) & (number >= ahead)
     missed[1:] &= ~missed[:-1]
-    day, keep = _without_missed(day, missed=missed, reach=(window + gap)[course])
+    day, keep = _without_missed(day, missed=missed, reach=cover + book.gap[drug])
     keep &= day < observed_stop[courses.person[course]]
     course, day = course[keep], day[keep]
     return _ordered(courses.person[course], day=day, drug=courses.drug[course], product=product[course])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Series:
+    """How each course is filled: `steps` from its first dose to its last, planned days times `factor`.
+
+    `ahead`: doses of an induction before the first that covers the interval.
+    """
+
+    ahead: Ints
+    steps: Ints
+    factor: Floats
+
+
+def _series(courses: Courses, book: DrugBook) -> _Series:
+    """The number of doses whose planned days come nearest to the course, none further apart than the gap allows."""
+    drug, length = courses.drug, courses.stop - courses.start
+    window, gap = book.window[drug], book.gap[drug]
+    begins = begins_induction(courses.person, drug=drug, start=courses.start, stop=courses.stop, book=book)
+    is_short = ends_early(length, drug=drug, begins=begins, book=book)
+    ahead = np.where(begins, book.induction_doses[drug], 0)
+    span = length - last_cover(length, drug=drug, begins=begins, book=book)
+    settled = book.planned[drug, ahead]
+    fewest = -(-(span * window - settled * (window + gap)) // (window * (window + gap)))
+    more = np.maximum(np.rint((span - settled) / window), np.maximum(fewest, (span > 0) & ~begins)).astype(np.int64)
+    steps = np.where(is_short, ahead - 1, ahead + np.maximum(more, 0))
+    _, planned = _planned(steps, drug=drug, ahead=ahead, book=book)
+    return _Series(ahead=ahead, steps=steps, factor=span / np.maximum(planned, 1))
+
+
+def _planned(number: Ints, *, drug: Ints, ahead: Ints, book: DrugBook) -> tuple[Ints, Ints]:
+    """Days that a dose covers and its planned day, counted from the first; `number` from 0."""
+    place = np.minimum(number, ahead)
+    cover = np.where(number < ahead, book.cover[drug, place], book.window[drug])
+    return cover, book.planned[drug, place] + (number - place) * book.window[drug]
+
+
+def _room(step: Floats, *, cover: Ints, gap: Ints, plan: DosingPlan) -> Floats:
+    """Days that a dose and the next may move towards or from each other, either of them."""
+    return np.clip(np.minimum(cover + gap - step - 1, step - 2) / 2, 0.0, plan.jitter_limit_days)
+
+
 def _without_missed(day: Ints, *, missed: Flags, reach: Ints) -> tuple[Ints, Flags]:
-    """Dose days after misses, and which doses are given. `reach`: window and gap of the drug, in days."""
+    """Dose days after misses, and which doses are given. `reach`: days to the latest dose that joins, of each dose."""
     day, place = day.copy(), np.flatnonzero(missed)
     before, after = day[place - 1], day[place + 1]
-    is_left_out = after - before <= reach[place]
-    day[place] = np.where(is_left_out, day[place], np.minimum(before + reach[place], after - 1))
+    latest = before + reach[place - 1]
+    is_left_out = after <= latest
+    day[place] = np.where(is_left_out, day[place], np.minimum(latest, after - 1))
     keep = np.ones(day.size, dtype=np.bool_)
     keep[place] = ~is_left_out
     return day, keep

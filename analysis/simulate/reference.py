@@ -7,6 +7,7 @@ order of the profile's identifiers, terms in byte order. Invents no name and no 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -24,7 +25,8 @@ BACKGROUND_GAP_DAYS = 30
 
 _DRUG_COLUMNS = (
     "drug_id", "generic_name", "brands", "drug_class", "is_biologic", "counts_toruner", "counts_broad",
-    "interval_days", "gap_days", "tail_days", "routes", "rxnorm_rxcui", "rxcui_certainty", "atc_code_2026",
+    "interval_days", "induction_days", "new_user_washout_days", "gap_days", "tail_days", "routes", "rxnorm_rxcui",
+    "rxcui_certainty", "atc_code_2026",
 )  # fmt: skip
 _OUTCOME_COLUMNS = ("outcome_id", "meddra_pt_names", "serious_infection_component", "opportunistic_winthrop2015")
 
@@ -33,12 +35,19 @@ _OUTCOME_COLUMNS = ("outcome_id", "meddra_pt_names", "serious_infection_componen
 class DrugBook:
     """The profile's drugs, by position. Days: `window` of one record, `gap` that joins, `reach` of risk past a stop.
 
+    `induction_doses`: doses of a new course before the first that covers `window`. `planned`: day of each dose of a new
+    course, `cover`: the days it covers, by drug and dose from 0; the last column holds for every later dose.
+    `look_back`: a course is new when no dose lies in it.
     `class_index`: same number, same drug_class. `products`: the names a record may carry, the generic name first, then
     the originator, then biosimilars. `is_study`: forms the regimen; the others are background.
     """
 
     ids: tuple[str, ...]
     window: Ints
+    induction_doses: Ints
+    planned: Ints
+    cover: Ints
+    look_back: Ints
     gap: Ints
     reach: Ints
     class_index: Ints
@@ -60,8 +69,8 @@ def read_drugs(drugs: pl.DataFrame, *, study: tuple[str, ...], background: tuple
     """The drugs of a profile as arrays, in the byte order of their identifiers.
 
     drugs: the reference table `drug`, all text, one row a drug, in any order.
-    Raises SimulationError when a column or a drug is missing, when a study drug is no biologic, or when a class counts
-    on the toruner ladder but not on the broad one.
+    Raises SimulationError when a column or a drug is missing, when a study drug is no biologic, when a class counts on
+    the toruner ladder but not on the broad one, or when an induction cannot be dosed for every length of a course.
     """
     _require(drugs, _DRUG_COLUMNS, table="drug")
     wanted = sorted({*study, *background})
@@ -79,9 +88,21 @@ def read_drugs(drugs: pl.DataFrame, *, study: tuple[str, ...], background: tuple
     gap = np.where(is_study, _whole(taken, "gap_days"), BACKGROUND_GAP_DAYS)
     is_certain = [row["rxcui_certainty"].startswith("certain") and bool(row["rxnorm_rxcui"]) for row in taken]
     routes = [row["routes"].split("|")[0] for row in taken]
+    window = np.where(is_study, _whole(taken, "interval_days"), DISPENSED_DAYS)
+    series = [
+        _induction(row, interval) if studied else ()
+        for row, interval, studied in zip(taken, window.tolist(), is_study, strict=True)
+    ]
+    cover = np.repeat(window[:, np.newaxis], max(map(len, series)) + 1, axis=1)
+    for drug, spaces in enumerate(series):
+        cover[drug, : len(spaces)] = spaces
     return DrugBook(
         ids=tuple(wanted),
-        window=np.where(is_study, _whole(taken, "interval_days"), DISPENSED_DAYS),
+        window=window,
+        induction_doses=np.array([len(spaces) for spaces in series], dtype=np.int64),
+        planned=np.cumsum(cover, axis=1) - cover,
+        cover=cover,
+        look_back=_whole(taken, "new_user_washout_days"),
         gap=gap,
         reach=np.maximum(gap, _whole(taken, "tail_days")),
         class_index=np.array([classes.index(row["drug_class"]) for row in taken], dtype=np.int64),
@@ -132,6 +153,18 @@ def _products(row: dict[str, str | None], *, with_brands: bool) -> tuple[str, ..
     # "X and other biosimilars" is a remark, not a name a record could carry.
     named = [brand for brand in brands if brand and " and " not in brand]
     return (generic, *(named if with_brands else ()))
+
+
+def _induction(row: dict[str, str], interval: int) -> tuple[int, ...]:
+    """Days to the next planned dose, for each dose of a series but its last; none where all equal the interval."""
+    days = [int(day) for day in (row["induction_days"] or "0").split("|")]
+    spaces = tuple(following - day for day, following in pairwise(days))
+    if all(space == interval for space in spaces):
+        return ()
+    # A course is at least one interval long: it must hold the series, and an end before its last dose.
+    if len(spaces) < 2 or list(spaces) != sorted(spaces) or days[-1] > interval:
+        raise SimulationError(f"reference drug: the induction of {row['drug_id']} cannot be dosed for every length")
+    return spaces
 
 
 def _whole(rows: list[dict[str, str]], column: str) -> Ints:

@@ -1,8 +1,8 @@
 """The primary exposure rule, read off the written records: episodes, risk that outlasts them, ladder levels by day.
 
 Owns the state on which planted infection hazards act (definitions 11, 12, 14, 15, 17 and 20). Knows records only,
-never what was meant. A record's window is its drug's interval, or 30 days for a background drug; induction positions
-are not read here. Intervals are half-open, in days from 1970-01-01.
+never what was meant. A record's window is its drug's interval, induction first, or 30 days for a background drug.
+Intervals are half-open, in days from 1970-01-01.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.simulate.dosing import Records
+from analysis.simulate.induction import dose_covers
 from analysis.simulate.reference import DrugBook, Flags, Ints
 
 TOP_LEVEL = 2
@@ -49,7 +50,8 @@ def exposure_episodes(records: Records, book: DrugBook) -> Episodes:
     key = np.sort((((records.person << 7) | records.drug) << _DAY_BITS) | records.day)
     group, start = key >> _DAY_BITS, key & _DAY_MASK
     drug = group & 0x7F
-    first, stop = _merge(group, start=start, stop=start + book.window[drug], allowance=book.gap[drug])
+    cover = dose_covers(group >> 7, drug=drug, day=start, book=book)
+    first, stop = _merge(group, start=start, stop=start + cover, allowance=book.gap[drug])
     return Episodes(person=group[first] >> 7, drug=drug[first], start=start[first], stop=stop)
 
 

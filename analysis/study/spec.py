@@ -10,11 +10,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 DRUG_ID = re.compile(r"^[a-z][a-z0-9_]*$")
+LONGEST_WINDOW_DAYS = 400  # of one record, definitions 11
 RESERVED_IDS = frozenset({"none", "all"})
 
 Identifier = Annotated[str, Field(pattern=DRUG_ID.pattern)]
@@ -108,6 +110,15 @@ class Drug(_Section):
     counts_toruner: bool | None = None
     counts_broad: bool | None = None
     interval_days: Annotated[int, Field(ge=1, le=400)] | None = None
+    induction_days: tuple[int, ...] | None = Field(
+        None, description="Days of the doses before maintenance, from 0; [] for none."
+    )
+    units_per_day: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = Field(
+        None, description="Units of quantity used a day; absent: a quantity says nothing of days."
+    )
+    new_user_washout_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
+        None, description="Look-back of the drug that makes a use new."
+    )
     half_life_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
     gap_days: Days | None = None
     tail_days: Days | None = None
@@ -119,6 +130,18 @@ class Drug(_Section):
     def _reserved(self) -> Drug:
         if self.id in RESERVED_IDS:
             raise ValueError(f"drug id {self.id!r} is reserved")
+        return self
+
+    @model_validator(mode="after")
+    def _series(self) -> Drug:
+        days = self.induction_days or ()
+        spaces = [following - day for day, following in pairwise(days)]
+        if days and (days[0] != 0 or min(spaces, default=1) < 1 or max(spaces, default=1) > LONGEST_WINDOW_DAYS):
+            raise ValueError(
+                f"drug {self.id!r}: induction_days must rise from 0 by at most {LONGEST_WINDOW_DAYS} days a dose"
+            )
+        if self.units_per_day is not None and round(self.units_per_day, 3) != self.units_per_day:
+            raise ValueError(f"drug {self.id!r}: units_per_day has more than three decimals")
         return self
 
 

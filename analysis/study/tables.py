@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from analysis.study.induction import check_induction, induction_rows, planned_days
 from analysis.study.outcomes import outcome_tables
 from analysis.study.read import StudyError, nearest
 from analysis.study.rules import DrugPolicy, policy_rows, rule_rows
@@ -32,6 +33,7 @@ ROLES = ("study", "background", "concomitant")
 class _ResolvedDrug:
     row: dict[str, object]
     policy: DrugPolicy
+    induction: tuple[int, ...]
     codes: tuple[tuple[str, str], ...]
     names: tuple[tuple[str, bool], ...]
 
@@ -40,8 +42,8 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
     """Rows of every table of schema `spec`, by table name.
 
     reference: `drug` and `outcome`, all columns text. Raises StudyError for a drug or outcome that neither the study
-    file nor the reference defines, a drug in two roles, a name or code that means two drugs, and a study or background
-    drug without gap or tail.
+    file nor the reference defines, a drug in two roles, a name or code that means two drugs, a study or background
+    drug without gap or tail, and an induction without an interval or a look-back.
     """
     known = _resolve_drugs(spec, reference["drug"])
     drugs = [drug for drug in known if drug.row["role"]]
@@ -49,6 +51,7 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
         "study": _study_row(spec),
         "age_band": _age_bands(spec),
         "drug": pl.DataFrame([drug.row for drug in drugs], schema=_DRUG_SCHEMA),
+        "induction": induction_rows({str(drug.row["drug_id"]): drug.induction for drug in drugs}),
         "drug_code": _unique_meaning(
             [(drug.row["drug_id"], *code) for drug in known for code in drug.codes], ("drug_id", "code_system", "code")
         ),
@@ -77,7 +80,7 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
 _DRUG_SCHEMA = {
     "drug_id": pl.String, "drug_name": pl.String, "role": pl.String, "drug_class": pl.String, "agent_type": pl.String,
     "is_biologic": pl.Boolean, "is_injectable": pl.Boolean, "counts_toruner": pl.Boolean, "counts_broad": pl.Boolean,
-    "interval_days": pl.Int64,
+    "interval_days": pl.Int64, "units_per_day": pl.Float64, "new_user_washout_days": pl.Int64,
 }  # fmt: skip
 
 
@@ -168,6 +171,11 @@ def _resolve_drug(
     half_life = settings.half_life_days or float(reference.get("half_life_days") or 0) or None
     name = settings.name or reference.get("generic_name") or drug_id.replace("_", " ")
     gap, tail = number(settings.gap_days, "gap_days"), number(settings.tail_days, "tail_days")
+    interval = number(settings.interval_days, "interval_days")
+    look_back = number(settings.new_user_washout_days, "new_user_washout_days")
+    given = settings.induction_days
+    induction = planned_days(reference.get("induction_days")) if given is None else given
+    check_induction(drug_id, induction, interval_days=interval, look_back_days=look_back)
     if role in ("study", "background") and (gap is None or tail is None):
         raise StudyError(f"drug {drug_id!r} has no gap_days or tail_days in the reference: give both in its [[drug]]")
     brands = [brand.split(" and other ")[0] for brand in (reference.get("brands") or "").split(";")]
@@ -183,13 +191,13 @@ def _resolve_drug(
             "is_injectable": is_injectable,
             "counts_toruner": flag(setting=settings.counts_toruner, column="counts_toruner"),
             "counts_broad": flag(setting=settings.counts_broad, column="counts_broad"),
-            "interval_days": number(settings.interval_days, "interval_days"),
+            "interval_days": interval, "units_per_day": settings.units_per_day, "new_user_washout_days": look_back,
         },
         policy=DrugPolicy(
             drug_id=drug_id, role=role or "", drug_class=drug_class, gap_days=gap, tail_days=tail,
-            interval_days=number(settings.interval_days, "interval_days"), half_life_days=half_life,
-            is_injectable=is_injectable,
+            interval_days=interval, half_life_days=half_life, is_injectable=is_injectable,
         ),
+        induction=induction,
         codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *own_codes})),
         names=(*((text, False) for text in sorted(names)), *((text, True) for text in sorted(patterns))),
     )  # fmt: skip

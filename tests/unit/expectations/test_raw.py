@@ -176,8 +176,11 @@ OWN: dict[tuple[str, str, str], tuple[Mapping[str, str], list[int]]] = {
         [1, 2],
     ),
     ("DQ038", "prescription", "status"): (
-        {"intake.prescription": "status | uncast_columns\nCancelled | -\nnot given | -\nactive | -\n- | -\nVOID | -"},
-        [1, 2, 5],
+        {
+            "intake.prescription": "status | uncast_columns\nCancelled | -\nnot given | -\nactive | -\n- | -\nVOID | -\n"
+            "not-done | -\nEntered_in_Error | -\nHold Dose | -\ndeclined | -\nstopped | -\non-hold | -\ncompleted | -"
+        },
+        [1, 2, 5, 6, 7, 8, 9],
     ),
     ("DQ043", "adverse_event", "term"): ({"intake.adverse_event": "term | code\nx | -\n- | 1\n- | -"}, [3]),
 }

@@ -24,15 +24,28 @@ class _Person:
     def __init__(self, rows: list[dict[str, Any]], drugs: dict[str, dict[str, Any]]) -> None:
         self.drugs = drugs
         self.episodes: dict[str, list[list[dt.date]]] = defaultdict(list)
+        self.doses: dict[str, list[dt.date]] = defaultdict(list)
         for row in sorted(rows, key=lambda row: row["start_date"]):
             drug = _drug_id(row["drug_source_value"], drugs)
-            days = row["days_supply"] or int(drugs[drug]["interval_days"])
+            days = row["days_supply"] or self.cover(drug, row["start_date"])
             start, stop = row["start_date"], row["start_date"] + days * _DAY
             known = self.episodes[drug]
             if known and (start - known[-1][1]).days <= self.gap(drug):
                 known[-1][1] = max(known[-1][1], stop)
             else:
                 known.append([start, stop])
+
+    def cover(self, drug: str, day: dt.date) -> int:
+        """Days that a dose covers: to the next planned one in an induction, which begins after the look-back."""
+        given, look_back = self.doses[drug], int(self.drugs[drug]["new_user_washout_days"])
+        if given and (day - given[-1]).days > look_back:
+            given.clear()
+        if day not in given:
+            given.append(day)
+        planned = [int(text) for text in (self.drugs[drug]["induction_days"] or "0").split("|")]
+        if len(given) < len(planned):
+            return planned[len(given)] - planned[len(given) - 1]
+        return int(self.drugs[drug]["interval_days"])
 
     def gap(self, drug: str) -> int:
         return int(self.drugs[drug]["gap_days"]) if self.drugs[drug]["is_biologic"] == "1" else 30

@@ -63,10 +63,11 @@ def test_background_gap_is_30_days(book: DrugBook, space: int, count: int) -> No
 
 
 def test_risk_lasts_until_the_tail_and_begins_after_the_lag(book: DrugBook) -> None:
-    # Infliximab: interval 56, tail 48 beyond gap 28.
+    # Infliximab: the first dose covers 14 days, the second 28; tail 48 beyond gap 28.
     assert _levels(_risk(book, [("infliximab", 1100)], lag_days=7)) == [
-        (1000, 1107, 0, 0), (1107, 1100 + 56 + 48 + 7, 1, 1), (1100 + 56 + 48 + 7, 3000, 0, 0),
+        (1000, 1107, 0, 0), (1107, 1100 + 14 + 48 + 7, 1, 1), (1100 + 14 + 48 + 7, 3000, 0, 0),
     ]  # fmt: skip
+    assert _levels(_risk(book, [("infliximab", 1100), ("infliximab", 1114)], lag_days=7))[1][1] == 1114 + 28 + 48 + 7
 
 
 def test_two_drugs_of_one_class_count_once_and_a_class_may_count_on_one_ladder_only(book: DrugBook) -> None:

@@ -176,6 +176,8 @@ def test_a_drug_of_the_study_file_needs_no_reference() -> None:
         "counts_toruner": False,
         "counts_broad": True,
         "interval_days": 7,
+        "units_per_day": None,
+        "new_user_washout_days": None,
     }
     assert _policy(tables, "new_drug") == (5, 6)
 
@@ -239,3 +241,59 @@ def test_the_studies_that_come_along_become_rows(name: str) -> None:
     assert {"study", "drug", "drug_policy", "outcome", "exposure_rule"} <= set(tables)
     assert tables["drug_policy"].null_count().sum_horizontal()[0] == 0
     assert tables["outcome_code"].height > 0
+
+
+def _induction(tables: Mapping[str, pl.DataFrame], drug: str) -> list[tuple[int, int]]:
+    rows = tables["induction"].filter(pl.col("drug_id") == drug).select("dose_number", "cover_days").rows()
+    return [(number, days) for number, days in rows]
+
+
+def test_induction_comes_from_the_reference_unless_the_study_file_gives_another_or_none() -> None:
+    drugs = {"study": ["infliximab", "secukinumab", "omalizumab"]}
+    tables = _tables(drugs=drugs)
+    assert _induction(tables, "infliximab") == [(1, 14), (2, 28)]
+    assert _induction(tables, "secukinumab") == [(1, 7), (2, 7), (3, 7), (4, 7)]
+    assert _induction(tables, "omalizumab") == []
+    own = [{"id": "infliximab", "induction_days": []}, {"id": "omalizumab", "induction_days": [0, 10]}]
+    changed = _tables(drugs=drugs, drug=own)
+    assert _induction(changed, "infliximab") == []
+    assert _induction(changed, "omalizumab") == [(1, 10)]
+    assert tables["drug"].filter(pl.col("drug_id") == "infliximab")["new_user_washout_days"].to_list() == [180]
+
+
+def test_the_reference_writes_an_induction_as_rising_days_from_0_or_leaves_it_to_the_note() -> None:
+    for drug, text in REFERENCE["drug"].select("drug_id", "induction_days").rows():
+        days = [int(day) for day in (text or "0").split("|")]
+        assert days[0] == 0, drug
+        assert days == sorted(set(days)), drug
+    noted = REFERENCE["drug"].filter(pl.col("induction_days").is_null() & pl.col("induction_note").is_not_null())
+    assert {"ustekinumab", "golimumab", "risankizumab"} <= set(noted["drug_id"])
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ({"induction_days": [1, 14]}, "induction_days must rise from 0"),
+        ({"induction_days": [0, 14, 14]}, "induction_days must rise from 0"),
+        ({"induction_days": [0, 401]}, "by at most 400 days a dose"),
+        ({"units_per_day": 0.0005}, "greater than or equal to 0.001"),
+        ({"units_per_day": 1.0005}, "more than three decimals"),
+        ({"new_user_washout_days": 0}, "greater than or equal to 1"),
+    ],
+)
+def test_a_series_or_a_number_of_units_that_cannot_be_used_is_refused(setting: dict[str, Any], told: str) -> None:
+    assert told in _refused(drug=[{"id": "omalizumab"} | setting])
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [("interval_days", "no interval_days"), ("new_user_washout_days", "no new_user_washout_days")],
+)
+def test_an_induction_needs_an_interval_after_it_and_a_look_back_before_it(missing: str, told: str) -> None:
+    drug = {"id": "mine", "gap_days": 1, "tail_days": 1, "induction_days": [0, 3], "interval_days": 7}
+    drug |= {"new_user_washout_days": 90, "units_per_day": 0.5}
+    drugs = {"study": ["mine"]}
+    assert _induction(_tables(drugs=drugs, drug=[drug]), "mine") == [(1, 3)]
+    assert _tables(drugs=drugs, drug=[drug])["drug"]["units_per_day"].to_list() == [0.5]
+    without = {key: value for key, value in drug.items() if key != missing}
+    assert told in _refused(drugs=drugs, drug=[without])

@@ -1,0 +1,46 @@
+"""Induction as rows: how many days each dose before maintenance covers.
+
+Owns how the reference and the study file write a series (days of the doses, the first day 0) and what a series needs to
+be used: an interval for the doses after it and a look-back that tells where a course begins. Reads no records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import polars as pl
+
+from analysis.study.read import StudyError
+
+INDUCTION_SCHEMA = {"drug_id": pl.String, "dose_number": pl.Int64, "cover_days": pl.Int64}
+
+
+def planned_days(text: str | None) -> tuple[int, ...]:
+    """Days of the doses as the reference writes them, `0|14|42`; none where it names none."""
+    return tuple(int(day) for day in text.split("|")) if text else ()
+
+
+def check_induction(
+    drug_id: str, days: Sequence[int], *, interval_days: int | None, look_back_days: int | None
+) -> None:
+    """Raises StudyError where a series cannot be used."""
+    if len(days) > 1 and interval_days is None:
+        raise StudyError(f"drug {drug_id!r} has induction_days but no interval_days: give both in its [[drug]]")
+    if len(days) > 1 and not look_back_days:
+        raise StudyError(
+            f"drug {drug_id!r} has induction_days but no new_user_washout_days in the reference: give both in its [[drug]]"
+        )
+
+
+def induction_rows(days: Mapping[str, Sequence[int]]) -> pl.DataFrame:
+    """Rows of `spec.induction`: every dose of a series but its last, which is the first that covers the interval."""
+    return pl.DataFrame(
+        [
+            (drug, number, following - day)
+            for drug, series in sorted(days.items())
+            for number, (day, following) in enumerate(pairwise(series), start=1)
+        ],
+        schema=INDUCTION_SCHEMA,
+        orient="row",
+    )
