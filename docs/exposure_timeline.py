@@ -53,7 +53,13 @@ def intervals() -> list[tuple[str, dt.date, dt.date, str, str]]:
         "staged.observation_period",
         Ascii(("person_id", "period_number", "start_date", "stop_date"), [("1", "1", *period)]),
     )
-    for table in ("exposure.handling", "exposure.hospital_stay", "exposure.coverage", "exposure.episode", "exposure.combination_interval"):
+    for table in (
+        "exposure.handling",
+        "exposure.hospital_stay",
+        "exposure.coverage",
+        "exposure.episode",
+        "exposure.combination_interval",
+    ):
         bench.build(table)
     order = {name: number for number, name in enumerate(RULES)}
     rows = bench.rows(

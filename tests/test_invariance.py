@@ -16,7 +16,7 @@ from analysis.simulate import simulate, write_simulation
 from pipelines.steps import Build, reference_frame
 from sql.catalog import queries, tables
 from tests.cases.runner import Bench, input_columns
-from tests.reference.day_by_day import Window
+from tests.reference.supply import Window
 from tests.whole_run import built, default_study
 from tests.worlds import LAST_DAY, SAME_EVERY_TIME, World, load, worlds
 

@@ -13,15 +13,13 @@ from tests.cases.runner import Bench, input_columns
 from tests.reference.day_by_day import (
     History,
     State,
-    Window,
     combination_episodes,
-    covered_days,
     entry,
     episodes,
     person_time,
-    pill_count_days,
     states,
 )
+from tests.reference.supply import Window, covered_days, pill_count_days
 from tests.worlds import (
     DAY_0,
     DRUGS,

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from sql.catalog import Query, queries
 from tests.cases.runner import Ascii, Bench, case_files, difference, input_columns, read_cases
-from tests.reference.day_by_day import History, Policy, Window, episodes
+from tests.reference.day_by_day import History, Policy, episodes
 from tests.reference.records import KINDS, Chart, Record, Reversal, Setting, day_dose, uses, window
+from tests.reference.supply import Window
 from tests.whole_run import built, small_study, write_csv
 from tests.worlds import SAME_EVERY_TIME
 

@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.cases.runner import Ascii, Bench
-from tests.reference.day_by_day import Drug, History, Policy, Window
+from tests.reference.day_by_day import Drug, History, Policy
+from tests.reference.supply import Window
 
 DAY_0 = dt.date(2020, 1, 1)  # 29 February is day 59
 LAST_DAY = 100
@@ -63,18 +64,22 @@ class World:
 def histories(draw: st.DrawFn) -> History:
     """One person."""
     lengths = st.sampled_from((1, 1, 2, 3, 7, 10, 14, 30))
+    doses = st.sampled_from((None, (10, "mg"), (20, "mg"), (30, "mg"), (10, "iu")))
     windows = [
-        Window(drug, start, start + length)
-        for drug, start, length in draw(
-            st.lists(st.tuples(st.sampled_from("aabbcpq"), st.integers(0, 70), lengths), max_size=8)
+        Window(drug, start, start + length, dose)
+        for drug, start, length, dose in draw(
+            st.lists(st.tuples(st.sampled_from("aabbcpq"), st.integers(0, 70), lengths, doses), max_size=8)
         )
     ]
+    stays = draw(st.lists(st.tuples(st.integers(0, 80), st.sampled_from((1, 2, 10))), max_size=3))
     edges = sorted(draw(st.lists(st.integers(0, LAST_DAY), max_size=6, unique=True)))
     death = draw(st.none() | st.integers(0, LAST_DAY + 10))
     end = LAST_DAY if death is None else min(LAST_DAY, death + 1)
     periods = [(start, min(stop, end)) for start, stop in zip(edges[::2], edges[1::2], strict=False) if start < end]
     outcomes = {name: tuple(draw(st.lists(st.integers(0, LAST_DAY), max_size=3))) for name in LAGS}
-    return History(tuple(windows), tuple(periods), death, outcomes)
+    return History(
+        tuple(windows), tuple(periods), death, outcomes, tuple((first, first + days) for first, days in stays)
+    )
 
 
 def _of_lengths(rule: Policies, lengths: tuple[int, int | None]) -> Policies:
@@ -90,7 +95,9 @@ def worlds(draw: st.DrawFn) -> World:
         st.sampled_from((0, 1, 3, 10)),
         st.sampled_from((0, 2, 10, 25)),
         st.sampled_from((0, 0, 0, 2, 9, NO_CAP)),
-    )
+        dose_change=st.sampled_from(("carry", "discard", "convert")),
+        bridges=st.sampled_from((False, False, True)),
+    ).map(lambda drawn: drawn if drawn.cap else replace(drawn, dose_change="carry"))
     lengths = st.sampled_from(((1, None), (1, None), (4, None), (1, 12), (3, 20)))
     rule = st.builds(_of_lengths, st.fixed_dictionaries(dict.fromkeys(DRUGS, policy)), lengths)
     persons = draw(st.lists(histories(), min_size=1, max_size=12))
@@ -122,9 +129,12 @@ def load(bench: Bench, world: World) -> None:
             [(name, d.role, d.drug_class, d.counts_toruner, d.counts_broad) for name, d in DRUGS.items()],
         ),
         "spec.drug_policy": _table(
-            "exposure_rule drug_id gap_days tail_days overlap_handling stockpile_cap_days",
+            "exposure_rule drug_id gap_days tail_days overlap_handling stockpile_cap_days dose_change bridges_hospital_stays",
             [
-                (f"r{i}", name, p.gap, p.tail, HANDLING.get(p.cap, "stockpile_capped"), p.cap)
+                (
+                    *(f"r{i}", name, p.gap, p.tail, HANDLING.get(p.cap, "stockpile_capped")),
+                    *(p.cap, p.dose_change, p.bridges),
+                )
                 for i, rule in enumerate(world.rules)
                 for name, p in rule.items()
             ],
@@ -140,11 +150,19 @@ def load(bench: Bench, world: World) -> None:
             [(i, n, _date(a), _date(b)) for i, h in people for n, (a, b) in enumerate(h.periods, start=1)],
         ),
         "exposure.window": _table(
-            "prescription_id person_id drug_id start_date stop_date",
+            "prescription_id person_id drug_id start_date stop_date day_dose dose_unit",
             [
-                (f"{i}-{n}", i, w.drug, _date(w.start), _date(w.stop))
+                (f"{i}-{n}", i, w.drug, _date(w.start), _date(w.stop), *(w.dose or (None, None)))
                 for i, h in people
                 for n, w in enumerate(h.windows)
+            ],
+        ),
+        "staged.visit": _table(
+            "visit_id person_id visit_type start_date stop_date",
+            [
+                (f"{i}-{n}", i, "inpatient", _date(first), _date(stop))
+                for i, h in people
+                for n, (first, stop) in enumerate(h.stays)
             ],
         ),
         "staged.adverse_event": _table(

@@ -110,11 +110,13 @@ limited AS (
     k.person_id,
     k.start_date,
     CASE
-      WHEN k.dose_change = 'carry' OR NOT COALESCE(c.dose_unit = k.dose_unit AND c.dose <> k.dose, FALSE) THEN GREATEST(
-        c.stop_date,
-        k.start_date
-        + CAST(k.supply_days + LEAST(GREATEST(DATE_DIFF('day', k.start_date, c.stop_date), 0), k.stockpile_cap_days) AS INTEGER)
-      )
+      WHEN k.dose_change = 'carry' OR NOT COALESCE(c.dose_unit = k.dose_unit AND c.dose <> k.dose, FALSE)
+        THEN
+          GREATEST(
+            c.stop_date,
+            k.start_date
+            + CAST(k.supply_days + LEAST(GREATEST(DATE_DIFF('day', k.start_date, c.stop_date), 0), k.stockpile_cap_days) AS INTEGER)
+          )
       ELSE
         k.start_date
         + CAST(k.supply_days + CASE

@@ -9,9 +9,9 @@ WITH policy AS (
     CAST(s.rule_number AS INTEGER) AS rule_number,
     h.handling_number,
     h.drug_id,
-    CAST(g.gap_days AS INTEGER) AS gap_days,
+    g.gap_days,
     s.min_episode_days,
-    CAST(s.max_episode_days AS INTEGER) AS max_episode_days
+    s.max_episode_days
   FROM spec.drug_policy AS g
   INNER JOIN spec.exposure_rule AS s ON g.exposure_rule = s.exposure_rule
   INNER JOIN exposure.handling AS h
@@ -61,8 +61,8 @@ measured AS (
     g.drug_id,
     ROW_NUMBER() OVER (PARTITION BY j.person_id, j.handling_number, j.rule_number ORDER BY j.start_date) AS episode_number,
     j.start_date,
-    LEAST(j.covered_until, COALESCE(j.start_date + g.max_episode_days, j.covered_until)) AS stop_date,
-    COALESCE(j.covered_until > j.start_date + g.max_episode_days, FALSE) AS is_cut,
+    LEAST(j.covered_until, COALESCE(j.start_date + CAST(g.max_episode_days AS INTEGER), j.covered_until)) AS stop_date,
+    COALESCE(j.covered_until > j.start_date + CAST(g.max_episode_days AS INTEGER), FALSE) AS is_cut,
     g.gap_days,
     j.prescription_count
   FROM joined AS j
@@ -80,7 +80,7 @@ ended AS (
     m.prescription_count,
     CASE
       WHEN m.is_cut AND COALESCE(d.death_date >= m.stop_date, TRUE) THEN 'censored'
-      WHEN d.death_date <= m.stop_date + m.gap_days THEN 'death'
+      WHEN d.death_date <= m.stop_date + CAST(m.gap_days AS INTEGER) THEN 'death'
       WHEN o.person_id IS NOT NULL THEN 'stopped'
       ELSE 'censored'
     END AS ending,
@@ -91,7 +91,7 @@ ended AS (
     ON
       m.person_id = o.person_id
       AND o.start_date < m.stop_date
-      AND o.stop_date > m.stop_date + m.gap_days
+      AND o.stop_date > m.stop_date + CAST(m.gap_days AS INTEGER)
 )
 SELECT
   e.exposure_rule,

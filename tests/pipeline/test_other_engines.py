@@ -35,7 +35,13 @@ def built(scratch: Path, windows: list[tuple[object, ...]], drugs: list[str]) ->
     bench.fill("spec.drug_policy", Ascii(columns, policies))
     names = ("prescription_id", "person_id", "drug_id", "start_date", "stop_date")
     bench.fill("exposure.window", Ascii(names, [tuple(map(str, row)) for row in windows]))
-    for table in ("exposure.handling", "exposure.hospital_stay", "exposure.coverage", "exposure.episode", "exposure.combination_episode"):
+    for table in (
+        "exposure.handling",
+        "exposure.hospital_stay",
+        "exposure.coverage",
+        "exposure.episode",
+        "exposure.combination_episode",
+    ):
         bench.build(table)
     return bench
 

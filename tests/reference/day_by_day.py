@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
+from tests.reference.supply import Window, covered_days, runs, with_stays
+
 
 @dataclass(frozen=True)
 class Drug:
@@ -28,6 +30,7 @@ class Policy:
     """Settings of one drug under one rule, in days.
 
     `cap`: most days of an early refill that are used later; 0 merges. `shortest` and `longest` use that counts.
+    `dose_change`: what is left then is carried, discarded or converted. `bridges`: use at admission goes on in hospital.
     """
 
     gap: int
@@ -35,25 +38,22 @@ class Policy:
     cap: int = 0
     shortest: int = 1
     longest: int | None = None
-
-
-@dataclass(frozen=True)
-class Window:
-    """Days `start` to `stop - 1` covered by one record."""
-
-    drug: str
-    start: int
-    stop: int
+    dose_change: str = "carry"
+    bridges: bool = False
 
 
 @dataclass(frozen=True)
 class History:
-    """One person: records, observed periods as (first day, last day + 1), day of death, days of outcome records."""
+    """One person: records, observed periods as (first day, last day + 1), day of death, days of outcome records.
+
+    `stays`: days in hospital, as (first day, last day + 1).
+    """
 
     windows: tuple[Window, ...] = ()
     periods: tuple[tuple[int, int], ...] = ()
     death: int | None = None
     outcomes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    stays: tuple[tuple[int, int], ...] = ()
 
     @property
     def observed(self) -> set[int]:
@@ -117,42 +117,21 @@ class Entry:
     is_new_user: bool
 
 
-def covered_days(windows: Sequence[Window], cap: int) -> set[int]:
-    """Days covered by records of one drug, refill by refill: of what is left at a refill at most `cap` days are kept."""
-    covered: set[int] = set()
-    stop = min((window.start for window in windows), default=0)
-    for window in sorted(windows, key=lambda window: (window.start, window.stop)):
-        left = min(max(stop - window.start, 0), cap)
-        stop = max(stop, window.stop + left)
-        covered.update(range(window.start, stop))
-    return covered
-
-
-def pill_count_days(windows: Sequence[Window]) -> set[int]:
-    """Days covered when no supply is lost, told by counting pills: a day's refills are added, one is taken a day."""
-    covered: set[int] = set()
-    pills = 0
-    for day in range(min((w.start for w in windows), default=0), sum(w.stop for w in windows) + 1):
-        pills += sum(window.stop - window.start for window in windows if window.start == day)
-        if pills:
-            covered.add(day)
-            pills -= 1
-    return covered
-
-
 def episodes(history: History, drug: str, policy: Policy) -> list[Episode]:
     """The episodes of one drug (12, 13): uncovered runs of at most `gap` days inside the use belong to it."""
     windows = [window for window in history.windows if window.drug == drug]
-    covered = covered_days(windows, policy.cap)
+    covered = covered_days(windows, policy.cap, policy.dose_change)
+    if policy.bridges:
+        covered = with_stays(covered, history.stays)
     gap = policy.gap
-    runs: list[set[int]] = []
+    uses: list[set[int]] = []
     for day in sorted(covered):
-        if runs and day - max(runs[-1]) - 1 <= gap:
-            runs[-1].update(range(max(runs[-1]) + 1, day + 1))
+        if uses and day - max(uses[-1]) - 1 <= gap:
+            uses[-1].update(range(max(uses[-1]) + 1, day + 1))
         else:
-            runs.append({day})
+            uses.append({day})
     found = []
-    for number, run in enumerate((run for run in runs if len(run) >= policy.shortest), start=1):
+    for number, run in enumerate((run for run in uses if len(run) >= policy.shortest), start=1):
         days = {day for day in run if policy.longest is None or day < min(run) + policy.longest}
         stop = max(days) + 1
         ending, ending_day = _ending(history, stop, gap)
@@ -209,20 +188,10 @@ def combination_episodes(
     for size in (2, 3):
         for names in combinations(study, size):
             shared = set.intersection(*({day for episode in used[name] for day in episode.days} for name in names))
-            for number, days in enumerate(_runs(shared), start=1):
+            for number, days in enumerate(runs(shared), start=1):
                 holding = [episode for name in names for episode in used[name] if days <= episode.days]
                 found.append(_together(number, days, holding, min_overlap))
     return found
-
-
-def _runs(days: set[int]) -> list[set[int]]:
-    runs: list[set[int]] = []
-    for day in sorted(days):
-        if runs and day - 1 in runs[-1]:
-            runs[-1].add(day)
-        else:
-            runs.append({day})
-    return runs
 
 
 def _together(number: int, days: set[int], holding: Sequence[Episode], min_overlap: int) -> Together:

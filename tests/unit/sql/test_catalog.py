@@ -17,13 +17,15 @@ LAST_KEYS = {
     "staged.person": {"i.person_source_value"},
     "staged.observation_period": {"c.stop_date", "p.stop_date"},  # rows that still tie are equal
     "exposure.window": {"r.prescription_id", "d.start_date", "p.start_date", "n.start_date"},  # the key of a dose day
+    "exposure.handling": {"g.bridges_hospital_stays"},
+    "exposure.hospital_stay": {"v.visit_id", "o.start_date"},
     "exposure.coverage": {
         "s.prescription_id",
         "k.record_number",
-        "e.prescription_id",
-        "o.record_number",
+        "c.record_number",
+        "e.stop_date",  # rows that still tie are equal
     },
-    "exposure.episode": {"c.cover_number", "p.cover_number", "j.use_number"},
+    "exposure.episode": {"o.start_date", "j.start_date"},
     "exposure.combination_interval": {
         "d.drug_id", "e.episode_number", "c.start_date", "l.start_date", "r.rare_drugs", "n.broad_count",
         "v.event_date",  # sums over whole days: rows of one day have equal values
@@ -59,7 +61,7 @@ def test_the_order_of_every_window_ends_with_the_declared_key(name: str) -> None
 
 def test_a_dropped_tie_break_is_seen() -> None:
     text = queries()["exposure.coverage"].text
-    for tie_break in (", e.prescription_id", ", s.prescription_id"):
+    for tie_break in (", e.stop_date", ", s.prescription_id"):
         assert tie_break in text
         assert _last_keys(text.replace(tie_break, "")) != LAST_KEYS["exposure.coverage"]
 
