@@ -28,7 +28,7 @@ CREATE TABLE spec.drug AS SELECT
   FROM RANGE(30) AS r (n);
 CREATE TABLE spec.drug_policy AS SELECT
   'primary' AS exposure_rule, d.drug_id, CAST({GAP_DAYS} AS BIGINT) AS gap_days, CAST({TAIL_DAYS} AS BIGINT) AS tail_days,
-  'merge' AS overlap_handling, CAST(0 AS BIGINT) AS stockpile_cap_days
+  'merge' AS overlap_handling, CAST(0 AS BIGINT) AS stockpile_cap_days, 'carry' AS dose_change, FALSE AS bridges_hospital_stays
   FROM spec.drug AS d;
 """
 
@@ -47,10 +47,12 @@ def prepare(source: Path, database: Path, *, enum: bool, memory_limit: str | Non
             CREATE TABLE staged.observation_period AS SELECT * FROM '{source}/observation_period.parquet';
             CREATE TABLE staged.death AS SELECT o.person_id, MAX(o.stop_date) - 1 AS death_date
               FROM staged.observation_period AS o WHERE o.person_id % 20 = 0 GROUP BY o.person_id;
+            CREATE TABLE exposure.hospital_stay AS
+              SELECT o.person_id, o.start_date, o.stop_date FROM staged.observation_period AS o WHERE FALSE;
             CREATE TABLE exposure."window" AS SELECT
               CONCAT('rx', p.file_row_number) AS prescription_id, p.person_id, CAST(FORMAT('drug_{{:02d}}', p.drug) AS {kind}) AS drug_id,
               'dispensing' AS record_type, p.start_date, p.start_date + p.days AS stop_date, 'days_supply' AS window_source,
-              'used' AS record_use, FALSE AS is_era_level
+              'used' AS record_use, CAST(NULL AS DECIMAL(18, 6)) AS day_dose, CAST(NULL AS VARCHAR) AS dose_unit, FALSE AS is_era_level
               FROM READ_PARQUET('{source}/prescription.parquet', file_row_number = TRUE) AS p
             """
         )

@@ -17,7 +17,7 @@ from tests.reference.day_by_day import History, Policy, episodes
 from tests.reference.records import KINDS, Chart, Record, Reversal, Setting, day_dose, uses, window
 from tests.reference.supply import Window
 from tests.whole_run import built, small_study, write_csv
-from tests.worlds import SAME_EVERY_TIME
+from tests.worlds import SAME_EVERY_TIME, USES
 
 DAY_0 = dt.date(2020, 1, 1)
 DRUGS = {
@@ -122,7 +122,7 @@ def _load(bench: Bench, people: Sequence[Chart]) -> None:
         ),
     }.items():
         bench.fill(name, table)
-    for name in ("exposure.window", "exposure.coverage", "exposure.episode"):
+    for name in ("exposure.window", *USES):
         bench.build(name)
 
 
@@ -237,7 +237,7 @@ def test_eight_infusions_stored_as_one_day_each_are_one_use_of_378_days(bench: B
             ),
         }.items():
             bench.fill(name, table)
-        for name in ("exposure.window", "exposure.coverage", "exposure.episode"):
+        for name in ("exposure.window", *USES):
             bench.build(name)
         found = bench.rows("SELECT DATE_DIFF('day', start_date, stop_date) FROM exposure.episode")
     assert found == [(378,)]

@@ -31,11 +31,9 @@ LAGS = {"now": 0, "late": 7}
 EPISODE_GAP = 5
 NO_CAP = 36_500
 HANDLING = {0: "merge", NO_CAP: "stockpile"}
+USES = ("exposure.handling", "exposure.hospital_stay", "exposure.coverage", "exposure.episode")
 BUILT = (
-    "exposure.handling",
-    "exposure.hospital_stay",
-    "exposure.coverage",
-    "exposure.episode",
+    *USES,
     "exposure.combination_interval",
     "exposure.combination_episode",
     "cohort.entry",

@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from tests.cases.runner import Ascii, Bench, input_columns
+from tests.worlds import USES
 
 pytestmark = pytest.mark.data
 NO_CAP = 36_500
@@ -35,13 +36,7 @@ def built(scratch: Path, windows: list[tuple[object, ...]], drugs: list[str]) ->
     bench.fill("spec.drug_policy", Ascii(columns, policies))
     names = ("prescription_id", "person_id", "drug_id", "start_date", "stop_date")
     bench.fill("exposure.window", Ascii(names, [tuple(map(str, row)) for row in windows]))
-    for table in (
-        "exposure.handling",
-        "exposure.hospital_stay",
-        "exposure.coverage",
-        "exposure.episode",
-        "exposure.combination_episode",
-    ):
+    for table in (*USES, "exposure.combination_episode"):
         bench.build(table)
     return bench
 

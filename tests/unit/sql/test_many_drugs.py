@@ -11,7 +11,7 @@ import pytest
 from tests.cases.runner import Bench, input_columns
 from tests.reference.day_by_day import Drug, History, Policy, states
 from tests.reference.supply import Window
-from tests.worlds import DAY_0, _date, _table
+from tests.worlds import DAY_0, USES, _date, _table
 
 DRUG_COUNT = 200
 PLACES = 30  # drugs that the state of one day holds as a number
@@ -71,13 +71,7 @@ def test_two_hundred_drugs_give_the_states_that_each_day_has(bench: Bench) -> No
     }
     for name, table in given.items():
         bench.fill(name, table)
-    for name in (
-        "exposure.handling",
-        "exposure.hospital_stay",
-        "exposure.coverage",
-        "exposure.episode",
-        "exposure.combination_interval",
-    ):
+    for name in (*USES, "exposure.combination_interval"):
         bench.build(name)
     found = {
         (person, day): rest
