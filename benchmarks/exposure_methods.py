@@ -69,7 +69,7 @@ def add_episodes(folder: Path, *, memory_limit: str | None) -> None:
 def episode_step() -> str:
     """From windows to episodes: the SELECT of `exposure.episode` on those of the tables before it, as one."""
     text = queries()["exposure.episode"].text
-    for name, alias in (("coverage", "c"), ("handling", "h")):
+    for name, alias in (("coverage", "c"), ("supply", "s"), ("handling", "h")):
         text = text.replace(f"exposure.{name} AS {alias}", f"({queries()[f'exposure.{name}'].text}\n) AS {alias}")
     return text
 

@@ -56,6 +56,7 @@ def intervals() -> list[tuple[str, dt.date, dt.date, str, str]]:
     for table in (
         "exposure.handling",
         "exposure.hospital_stay",
+        "exposure.supply",
         "exposure.coverage",
         "exposure.episode",
         "exposure.combination_interval",

@@ -31,7 +31,7 @@ LAGS = {"now": 0, "late": 7}
 EPISODE_GAP = 5
 NO_CAP = 36_500
 HANDLING = {0: "merge", NO_CAP: "stockpile"}
-USES = ("exposure.handling", "exposure.hospital_stay", "exposure.coverage", "exposure.episode")
+USES = ("exposure.handling", "exposure.supply", "exposure.hospital_stay", "exposure.coverage", "exposure.episode")
 BUILT = (
     *USES,
     "exposure.combination_interval",
