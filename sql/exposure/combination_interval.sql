@@ -23,10 +23,14 @@ placed_drug AS (
   LEFT JOIN drug_use AS u ON d.drug_id = u.drug_id
   WHERE d.role IN ('study', 'background')
 ),
+rule AS (
+  SELECT s.exposure_rule, CAST(s.rule_number AS INTEGER) AS rule_number
+  FROM spec.exposure_rule AS s
+),
 policy AS (
   SELECT
     g.exposure_rule,
-    CAST(s.rule_number AS INTEGER) AS rule_number,
+    s.rule_number,
     g.drug_id,
     p.place,
     p.is_study,
@@ -34,35 +38,21 @@ policy AS (
     CASE WHEN p.place <= 30 THEN CAST(1 AS BIGINT) << CAST(2 * LEAST(p.place, 30) AS INTEGER) ELSE CAST(0 AS BIGINT) END AS weight
   FROM spec.drug_policy AS g
   INNER JOIN placed_drug AS p ON g.drug_id = p.drug_id
-  INNER JOIN spec.exposure_rule AS s ON g.exposure_rule = s.exposure_rule
+  INNER JOIN rule AS s ON g.exposure_rule = s.exposure_rule
 ),
-followed AS (
+risk_window AS (
   SELECT
     g.rule_number,
     e.person_id,
     g.place,
-    e.start_date,
-    e.stop_date,
-    LEAD(g.place) OVER (PARTITION BY g.rule_number, e.person_id ORDER BY g.place, e.episode_number) AS next_place,
-    LEAD(e.start_date) OVER (PARTITION BY g.rule_number, e.person_id ORDER BY g.place, e.episode_number) AS next_date
-  FROM exposure.episode AS e
-  INNER JOIN policy AS g ON e.exposure_rule = g.exposure_rule AND e.drug_id = g.drug_id
-),
-risk_window AS (
-  SELECT
-    f.rule_number,
-    f.person_id,
-    f.place,
     g.is_study,
     g.weight,
-    f.start_date,
-    f.stop_date AS covered_until,
-    CASE
-      WHEN f.next_place = f.place THEN LEAST(f.stop_date + CAST(g.risk_tail_days AS INTEGER), f.next_date)
-      ELSE f.stop_date + CAST(g.risk_tail_days AS INTEGER)
-    END AS risk_until
-  FROM followed AS f
-  INNER JOIN policy AS g ON f.rule_number = g.rule_number AND f.place = g.place
+    e.start_date,
+    e.stop_date AS covered_until,
+    LEAST(e.stop_date + CAST(g.risk_tail_days AS INTEGER), COALESCE(e.next_start_date, e.stop_date + CAST(g.risk_tail_days AS INTEGER)))
+      AS risk_until
+  FROM exposure.episode AS e
+  INNER JOIN policy AS g ON e.exposure_rule = g.exposure_rule AND e.drug_id = g.drug_id
 ),
 event AS (
   SELECT r.rule_number, r.person_id, r.start_date AS event_date, CASE WHEN r.is_study THEN 2 * r.weight ELSE r.weight END AS weight
@@ -75,13 +65,13 @@ event AS (
   SELECT r.rule_number, r.person_id, r.risk_until AS event_date, -r.weight AS weight
   FROM risk_window AS r
   UNION ALL
-  SELECT CAST(s.rule_number AS INTEGER) AS rule_number, o.person_id, o.start_date AS event_date, CAST(1 AS BIGINT) AS weight
+  SELECT s.rule_number, o.person_id, o.start_date AS event_date, CAST(1 AS BIGINT) AS weight
   FROM staged.observation_period AS o
-  CROSS JOIN spec.exposure_rule AS s
+  CROSS JOIN rule AS s
   UNION ALL
-  SELECT CAST(s.rule_number AS INTEGER) AS rule_number, o.person_id, o.stop_date AS event_date, CAST(-1 AS BIGINT) AS weight
+  SELECT s.rule_number, o.person_id, o.stop_date AS event_date, CAST(-1 AS BIGINT) AS weight
   FROM staged.observation_period AS o
-  CROSS JOIN spec.exposure_rule AS s
+  CROSS JOIN rule AS s
 ),
 -- Days count as wholes in each of these sums, so that the order of two events of one day does not matter.
 swept AS (
@@ -89,12 +79,12 @@ swept AS (
     v.rule_number,
     v.person_id,
     v.event_date,
-    LEAD(v.event_date) OVER (PARTITION BY v.rule_number, v.person_id ORDER BY v.event_date) AS next_date,
+    LEAD(v.event_date) OVER (PARTITION BY v.person_id, v.rule_number ORDER BY v.event_date) AS next_date,
     CAST(SUM(v.weight) OVER (
-      PARTITION BY v.rule_number, v.person_id ORDER BY v.event_date RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      PARTITION BY v.person_id, v.rule_number ORDER BY v.event_date RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS BIGINT) AS state,
     CAST(SUM(v.weight) OVER (
-      PARTITION BY v.rule_number, v.person_id ORDER BY v.event_date RANGE BETWEEN CURRENT ROW AND CURRENT ROW
+      PARTITION BY v.person_id, v.rule_number ORDER BY v.event_date RANGE BETWEEN CURRENT ROW AND CURRENT ROW
     ) AS BIGINT) AS change
   FROM event AS v
 ),
@@ -213,31 +203,29 @@ kind AS (
     DENSE_RANK() OVER (ORDER BY n.regimen_id, n.risk_regimen_id, n.toruner_count, n.broad_count) AS kind_number
   FROM named AS n
 ),
-compared AS (
+study_bits AS (
+  SELECT CAST(3 + COALESCE(SUM(3 * (CAST(1 AS BIGINT) << CAST(2 * p.place AS INTEGER))), 0) AS BIGINT) AS bits
+  FROM placed_drug AS p
+  WHERE p.is_study AND p.place <= 30
+),
+-- Segments that only lengthen the one before: runs of them, each to be added to the segment that it touches. Where a study
+-- drug changes the kind does too, so that only the others need to be compared. HAVING holds for every run: it makes planners
+-- expect few of them, as there are, and so look them up instead of all segments.
+lengthening AS (
   SELECT
     h.rule_number,
     h.person_id,
     h.start_date,
     h.stop_date,
-    k.kind_number,
-    COALESCE(k.kind_number <> b.kind_number, TRUE) AS is_change
-  FROM held AS h
-  INNER JOIN kind AS k ON h.state = k.state AND h.rare_number = k.rare_number
-  LEFT JOIN kind AS b ON h.state_before = b.state AND h.rare_number_before = b.rare_number
-),
--- Segments that only lengthen the one before: runs of them, each to be added to the segment that it touches.
-lengthening AS (
-  SELECT
-    c.rule_number,
-    c.person_id,
-    c.start_date,
-    c.stop_date,
     CASE
-      WHEN c.start_date = LAG(c.stop_date) OVER (PARTITION BY c.rule_number, c.person_id ORDER BY c.start_date) THEN 0
+      WHEN h.start_date = LAG(h.stop_date) OVER (PARTITION BY h.person_id, h.rule_number ORDER BY h.start_date) THEN 0
       ELSE 1
     END AS is_first
-  FROM compared AS c
-  WHERE NOT c.is_change
+  FROM held AS h
+  CROSS JOIN study_bits AS m
+  INNER JOIN kind AS k ON h.state = k.state AND h.rare_number = k.rare_number
+  INNER JOIN kind AS b ON h.state_before = b.state AND h.rare_number_before = b.rare_number AND k.kind_number = b.kind_number
+  WHERE (h.state & m.bits) = (h.state_before & m.bits)
 ),
 numbered AS (
   SELECT
@@ -246,7 +234,7 @@ numbered AS (
     l.start_date,
     l.stop_date,
     SUM(l.is_first) OVER (
-      PARTITION BY l.rule_number, l.person_id ORDER BY l.start_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+      PARTITION BY l.person_id, l.rule_number ORDER BY l.start_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
     ) AS run_number
   FROM lengthening AS l
 ),
@@ -254,25 +242,22 @@ run AS (
   SELECT n.rule_number, n.person_id, MIN(n.start_date) AS start_date, MAX(n.stop_date) AS stop_date
   FROM numbered AS n
   GROUP BY n.rule_number, n.person_id, n.run_number
-),
-label AS (
-  SELECT DISTINCT
-    k.kind_number, k.regimen_id, k.risk_regimen_id, k.drug_count, k.risk_drug_count, k.toruner_count, k.broad_count
-  FROM kind AS k
+  HAVING MIN(n.start_date) < MAX(n.stop_date)
 )
 SELECT
   s.exposure_rule,
-  c.person_id,
-  c.start_date,
-  COALESCE(r.stop_date, c.stop_date) AS stop_date,
-  l.regimen_id,
-  l.risk_regimen_id,
-  l.drug_count,
-  l.risk_drug_count,
-  l.toruner_count,
-  l.broad_count
-FROM compared AS c
-INNER JOIN spec.exposure_rule AS s ON c.rule_number = s.rule_number
-INNER JOIN label AS l ON c.kind_number = l.kind_number
-LEFT JOIN run AS r ON c.rule_number = r.rule_number AND c.person_id = r.person_id AND c.stop_date = r.start_date
-WHERE c.is_change
+  h.person_id,
+  h.start_date,
+  COALESCE(r.stop_date, h.stop_date) AS stop_date,
+  k.regimen_id,
+  k.risk_regimen_id,
+  k.drug_count,
+  k.risk_drug_count,
+  k.toruner_count,
+  k.broad_count
+FROM held AS h
+INNER JOIN rule AS s ON h.rule_number = s.rule_number
+INNER JOIN kind AS k ON h.state = k.state AND h.rare_number = k.rare_number
+LEFT JOIN lengthening AS l ON h.rule_number = l.rule_number AND h.person_id = l.person_id AND h.start_date = l.start_date
+LEFT JOIN run AS r ON h.rule_number = r.rule_number AND h.person_id = r.person_id AND h.stop_date = r.start_date
+WHERE l.person_id IS NULL

@@ -61,6 +61,7 @@ measured AS (
     g.drug_id,
     ROW_NUMBER() OVER (PARTITION BY j.person_id, j.handling_number, j.rule_number ORDER BY j.start_date) AS episode_number,
     j.start_date,
+    LEAD(j.start_date) OVER (PARTITION BY j.person_id, j.handling_number, j.rule_number ORDER BY j.start_date) AS next_start_date,
     LEAST(j.covered_until, COALESCE(j.start_date + CAST(g.max_episode_days AS INTEGER), j.covered_until)) AS stop_date,
     COALESCE(j.covered_until > j.start_date + CAST(g.max_episode_days AS INTEGER), FALSE) AS is_cut,
     g.gap_days,
@@ -77,6 +78,7 @@ ended AS (
     m.episode_number,
     m.start_date,
     m.stop_date,
+    m.next_start_date,
     m.prescription_count,
     CASE
       WHEN m.is_cut AND COALESCE(d.death_date >= m.stop_date, TRUE) THEN 'censored'
@@ -100,6 +102,7 @@ SELECT
   e.episode_number,
   e.start_date,
   e.stop_date,
+  e.next_start_date,
   e.prescription_count,
   e.ending = 'censored' AS is_censored,
   e.ending,
