@@ -193,7 +193,7 @@ def test_the_random_charts_meet_every_source_and_every_use() -> None:
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
-        ("p.named_until <= p.look_back_date", "p.named_until < p.look_back_date"),
+        ("p.named_until <= p.look_back_date THEN p.day", "p.named_until < p.look_back_date THEN p.day"),
         ("o.start_date <= c.look_back_date", "o.start_date < c.look_back_date"),
         ("o.stop_date >= c.start_date", "o.stop_date > c.start_date"),
         ("o.stop_date >= c.start_date", "o.stop_date >= c.look_back_date"),
