@@ -144,32 +144,28 @@ preceded AS (
     d.start_date - CAST(d.new_user_washout_days AS INTEGER) AS look_back_date,
     MAX(d.named_stop_date) OVER (
       PARTITION BY d.person_id, d.drug_id ORDER BY d.start_date ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
-    ) AS named_until,
-    ROW_NUMBER() OVER (PARTITION BY d.person_id, d.drug_id ORDER BY d.start_date) AS day_number
+    ) AS named_until
   FROM dose_day AS d
 ),
-begun AS (
+numbered AS (
   SELECT
     p.person_id,
     p.drug_id,
     p.start_date,
-    p.day_number,
-    CASE WHEN p.named_until IS NULL OR p.named_until <= p.look_back_date THEN p.day_number END AS first_number,
-    CASE WHEN p.named_until IS NULL OR p.named_until <= p.look_back_date THEN p.look_back_date END AS look_back_date
+    p.look_back_date,
+    SUM(CASE WHEN p.named_until IS NULL OR p.named_until <= p.look_back_date THEN 1 ELSE 0 END) OVER (
+      PARTITION BY p.person_id, p.drug_id ORDER BY p.start_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
+    ) AS course_number
   FROM preceded AS p
 ),
 counted AS (
   SELECT
-    b.person_id,
-    b.drug_id,
-    b.start_date,
-    b.day_number + 1 - MAX(b.first_number) OVER (
-      PARTITION BY b.person_id, b.drug_id ORDER BY b.start_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS dose_number,
-    MAX(b.look_back_date) OVER (
-      PARTITION BY b.person_id, b.drug_id ORDER BY b.start_date ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
-    ) AS look_back_date
-  FROM begun AS b
+    n.person_id,
+    n.drug_id,
+    n.start_date,
+    ROW_NUMBER() OVER (PARTITION BY n.person_id, n.drug_id, n.course_number ORDER BY n.start_date) AS dose_number,
+    MIN(n.look_back_date) OVER (PARTITION BY n.person_id, n.drug_id, n.course_number) AS look_back_date
+  FROM numbered AS n
 ),
 induction_dose AS (
   SELECT c.person_id, c.drug_id, c.start_date, n.cover_days
@@ -183,7 +179,9 @@ split_dose AS (
     r.person_id,
     r.drug_id,
     r.start_date,
-    CASE WHEN COUNT(*) = COUNT(r.dose) AND COUNT(DISTINCT COALESCE(r.dose_unit, '')) = 1 THEN SUM(r.dose) END AS dose
+    CASE
+      WHEN COUNT(*) = COUNT(r.dose) AND MIN(COALESCE(r.dose_unit, '')) = MAX(COALESCE(r.dose_unit, '')) THEN SUM(r.dose)
+    END AS dose
   FROM record AS r
   WHERE r.record_use = 'used' AND r.record_type = 'administration'
   GROUP BY r.person_id, r.drug_id, r.start_date

@@ -16,7 +16,7 @@ from tests.whole_run import TINY, built, small_study, write_csv
 LAST_KEYS = {
     "staged.person": {"i.person_source_value"},
     "staged.observation_period": {"c.stop_date", "p.stop_date"},  # rows that still tie are equal
-    "exposure.window": {"r.prescription_id", "d.start_date", "b.start_date"},  # the key of a dose day
+    "exposure.window": {"r.prescription_id", "d.start_date", "p.start_date", "n.start_date"},  # the key of a dose day
     "exposure.coverage": {
         "s.prescription_id",
         "k.record_number",
