@@ -26,7 +26,7 @@ _END_BEFORE_START = {
     "visit": ("DQ064", "end_datetime", "start_datetime"),
 }
 # States in which nothing was given, in lower case with - and _ as spaces: HL7 FHIR R5 (MedicationRequest, -Dispense and
-# -Administration), HL7 v2 table 0119, eMAR words of MIMIC-IV. A drug that was stopped or held later was given before.
+# -Administration) and words of medication charts. A drug that is stopped or held later was given before.
 _NOT_GIVEN = (
     "'cancelled', 'canceled', 'not given', 'not done', 'not started', 'not applied', 'declined', 'refused', 'rejected', "
     "'missed', 'withheld', 'hold dose', 'draft', 'entered in error', 'void', 'voided', 'reversed'"

@@ -46,7 +46,7 @@ def plan_timeline(profile: Profile, people: Population, book: DrugBook, *, rng: 
     """Pair, ending, observed end and study-drug courses of every person.
 
     The duration of a pair is the hazards' exponential time rounded up to whole days, so that survival at the end of
-    each day is exact. A second drug cannot stop before its first window ends; until then the first drug stops.
+    each day is exact. A second drug cannot stop before its first interval is over; until then the first drug stops.
     """
     size = people.entry.size
     cut_stop = day_number(profile.data_cut) + 1

@@ -65,7 +65,7 @@ def planted_numbers(
         _stop_rate(per_month=profile.pair.stop, note="stops only: no death, no loss"),
     ]  # fmt: skip
     for component, per_month in component_hazards(profile, people, book, days=days).items():
-        note = "weighted by realised days: before its first window ends the second drug cannot stop"
+        note = "weighted by realised days: before its first interval is over the second drug cannot stop"
         level = component if component == "both" else f"{component}_started"
         found.append(_stop_rate(per_month=per_month, note=note, stratum="by=component", level=level))
     reasons = reason_hazards(profile, timeline, days=days)

@@ -33,13 +33,19 @@ def check_induction(
         )
 
 
-def induction_rows(days: Mapping[str, Sequence[int]]) -> pl.DataFrame:
-    """Rows of `spec.induction`: every dose of a series but its last, which is the first that covers the interval."""
+def planned_covers(days: Sequence[int], *, interval_days: int | None) -> tuple[int, ...]:
+    """Days that each dose of a series but its last covers; none where all are the interval, which says the same."""
+    covers = tuple(following - day for day, following in pairwise(days))
+    return () if all(cover == interval_days for cover in covers) else covers
+
+
+def induction_rows(covers: Mapping[str, Sequence[int]]) -> pl.DataFrame:
+    """Rows of `spec.induction`: the doses before the first that covers the interval."""
     return pl.DataFrame(
         [
-            (drug, number, following - day)
-            for drug, series in sorted(days.items())
-            for number, (day, following) in enumerate(pairwise(series), start=1)
+            (drug, number, cover)
+            for drug, series in sorted(covers.items())
+            for number, cover in enumerate(series, start=1)
         ],
         schema=INDUCTION_SCHEMA,
         orient="row",

@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from analysis.study.induction import check_induction, induction_rows, planned_days
+from analysis.study.induction import check_induction, induction_rows, planned_covers, planned_days
 from analysis.study.outcomes import outcome_tables
 from analysis.study.read import StudyError, nearest
 from analysis.study.rules import DrugPolicy, policy_rows, rule_rows
@@ -197,7 +197,7 @@ def _resolve_drug(
             drug_id=drug_id, role=role or "", drug_class=drug_class, gap_days=gap, tail_days=tail,
             interval_days=interval, half_life_days=half_life, is_injectable=is_injectable,
         ),
-        induction=induction,
+        induction=planned_covers(induction, interval_days=interval),
         codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *own_codes})),
         names=(*((text, False) for text in sorted(names)), *((text, True) for text in sorted(patterns))),
     )  # fmt: skip

@@ -6,7 +6,23 @@
 -- observed. Else the person may have been treated before, and the interval holds. An era as delivered is no dose.
 -- Doses in units of mass are in mg. Administrations of one day are one dose: the sum, where every part is known in one unit.
 -- grain: prescription_id
-WITH drug_record AS (
+WITH unit AS (
+  SELECT DISTINCT x.dose_unit AS received, NULLIF(LOWER(TRIM(x.dose_unit)), '') AS dose_unit
+  FROM staged.prescription AS x
+  WHERE x.dose_unit IS NOT NULL
+),
+measure AS (
+  SELECT
+    u.received,
+    CASE
+      WHEN u.dose_unit IN ('g', 'gm', 'gram', 'grams') THEN 1000
+      WHEN u.dose_unit IN ('mg', 'milligram', 'milligrams') THEN 1
+      WHEN u.dose_unit IN ('ug', 'mcg', 'µg', 'μg', 'microgram', 'micrograms') THEN 0.001
+    END AS milligrams,
+    u.dose_unit
+  FROM unit AS u
+),
+drug_record AS (
   SELECT
     x.prescription_id,
     x.person_id,
@@ -18,23 +34,15 @@ WITH drug_record AS (
     x.days_supply,
     x.quantity,
     CEIL(ROUND(x.quantity * 1000) / NULLIF(ROUND(d.units_per_day * 1000), 0)) AS quantity_days,
-    CASE
-      WHEN LOWER(TRIM(x.dose_unit)) IN ('g', 'gm', 'gram', 'grams') THEN x.dose * 1000
-      WHEN LOWER(TRIM(x.dose_unit)) IN ('ug', 'mcg', 'µg', 'μg', 'microgram', 'micrograms') THEN x.dose / 1000
-      ELSE x.dose
-    END AS dose,
-    CASE
-      WHEN LOWER(TRIM(x.dose_unit)) IN (
-        'mg', 'milligram', 'milligrams', 'g', 'gm', 'gram', 'grams', 'ug', 'mcg', 'µg', 'μg', 'microgram', 'micrograms'
-      ) THEN 'mg'
-      ELSE NULLIF(LOWER(TRIM(x.dose_unit)), '')
-    END AS dose_unit,
+    x.dose * COALESCE(u.milligrams, 1) AS dose,
+    CASE WHEN u.milligrams IS NOT NULL THEN 'mg' ELSE u.dose_unit END AS dose_unit,
     x.is_era_level,
     d.is_injectable,
     d.interval_days,
     d.new_user_washout_days
   FROM staged.prescription AS x
   INNER JOIN spec.drug AS d ON x.drug_id = d.drug_id
+  LEFT JOIN measure AS u ON x.dose_unit = u.received
   WHERE d.role IN ('study', 'background')
 ),
 taken_back AS (
@@ -171,7 +179,9 @@ split_dose AS (
     r.person_id,
     r.drug_id,
     r.start_date,
-    CASE WHEN COUNT(*) = COUNT(r.dose) AND COUNT(DISTINCT COALESCE(r.dose_unit, '')) = 1 THEN SUM(r.dose) END AS dose
+    CASE
+      WHEN COUNT(*) = COUNT(r.dose) AND MIN(COALESCE(r.dose_unit, '')) = MAX(COALESCE(r.dose_unit, '')) THEN SUM(r.dose)
+    END AS dose
   FROM record AS r
   WHERE r.record_use = 'used' AND r.record_type = 'administration'
   GROUP BY r.person_id, r.drug_id, r.start_date

@@ -20,11 +20,12 @@ A1,2018-01-01,2022-12-31
 A2,2018-01-01,2022-12-31
 A3,2018-01-01,2020-06-30
 """,
-    # A1: infliximab from 1 June 2019 (two doses of 56 days), omalizumab from 1 July (two of 28): a pair of 56 days.
+    # A1: infliximab from 1 June 2019 (two doses of 56 days by their supply), omalizumab from 1 July (two of 28): a pair of
+    # 56 days.
     "prescription": """
 prescription_id,person_id,record_type,drug_source_value,start_date,days_supply
-1,A1,administration,infliximab,2019-06-01,
-2,A1,administration,infliximab,2019-07-27,
+1,A1,administration,infliximab,2019-06-01,56
+2,A1,administration,infliximab,2019-07-27,56
 3,A1,dispensing,Xolair,2019-07-01,
 4,A1,dispensing,Xolair,2019-07-29,
 5,A2,dispensing,humira,2019-03-01,28

@@ -249,8 +249,9 @@ def _induction(tables: Mapping[str, pl.DataFrame], drug: str) -> list[tuple[int,
 
 
 def test_induction_comes_from_the_reference_unless_the_study_file_gives_another_or_none() -> None:
-    drugs = {"study": ["infliximab", "secukinumab", "omalizumab"]}
+    drugs = {"study": ["infliximab", "secukinumab", "omalizumab", "adalimumab"]}
     tables = _tables(drugs=drugs)
+    assert _induction(tables, "adalimumab") == []  # on days 0 and 14, as it goes on
     assert _induction(tables, "infliximab") == [(1, 14), (2, 28)]
     assert _induction(tables, "secukinumab") == [(1, 7), (2, 7), (3, 7), (4, 7)]
     assert _induction(tables, "omalizumab") == []
