@@ -14,6 +14,7 @@ from tests.reference.day_by_day import (
     History,
     State,
     Window,
+    class_intervals,
     combination_episodes,
     covered_days,
     entry,
@@ -71,6 +72,11 @@ def _size(regimen: str) -> int:
     return 0 if regimen == "none" else len(regimen.split("+"))
 
 
+def _class_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
+    for start, stop, s in class_intervals(history, DRUGS, rule):
+        yield start, stop, s.classes, s.risk_classes, _size(s.classes), _size(s.risk_classes), s.biologics
+
+
 def _together_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
     for t in combination_episodes(history, DRUGS, rule, min_overlap=MIN_OVERLAP):
         yield (
@@ -106,6 +112,7 @@ def _person_time_rows(history: History, rule: Policies, look_back: int) -> Itera
 _ROWS = {
     "episode": _episode_rows,
     "state": _state_rows,
+    "class": _class_rows,
     "together": _together_rows,
     "entry": _entry_rows,
     "person_time": _person_time_rows,
@@ -115,6 +122,8 @@ _SELECTS = {
     f"prescription_count, is_censored, ending, {_day('ending_date')} FROM exposure.episode",
     "state": f"SELECT exposure_rule, person_id, UNNEST(RANGE({_day('start_date')}, {_day('stop_date')})), regimen_id, "
     "risk_regimen_id, drug_count, risk_drug_count, toruner_count, broad_count FROM exposure.combination_interval",
+    "class": f"SELECT exposure_rule, person_id, {_day('start_date')}, {_day('stop_date')}, class_regimen_id, "
+    "risk_class_regimen_id, class_count, risk_class_count, biologic_count FROM exposure.class_interval",
     "together": "SELECT exposure_rule, person_id, regimen_id, episode_number, drug_count, "
     f"{_day('start_date')}, {_day('stop_date')}, first_drug_id, is_switch_overlap, is_censored, ending, "
     f"{_day('ending_date')}, stopped_drugs FROM exposure.combination_episode",

@@ -19,10 +19,10 @@ from tests.reference.day_by_day import Drug, History, Policy, Window
 DAY_0 = dt.date(2020, 1, 1)  # 29 February is day 59
 LAST_DAY = 100
 DRUGS = {
-    "a": Drug("study", "x", counts_toruner=False, counts_broad=True),
-    "b": Drug("study", "x", counts_toruner=True, counts_broad=True),
+    "a": Drug("study", "x", counts_toruner=False, counts_broad=True, is_biologic=True),
+    "b": Drug("study", "x", counts_toruner=True, counts_broad=True, is_biologic=True),
     "c": Drug("study", "y", counts_toruner=False, counts_broad=False),
-    "p": Drug("background", "z", counts_toruner=True, counts_broad=True),
+    "p": Drug("background", "z", counts_toruner=True, counts_broad=True, is_biologic=True),
     "q": Drug("background", "z", counts_toruner=True, counts_broad=True),
 }
 MIN_OVERLAP = 10
@@ -34,6 +34,7 @@ BUILT = (
     "exposure.coverage",
     "exposure.episode",
     "exposure.combination_interval",
+    "exposure.class_interval",
     "exposure.combination_episode",
     "cohort.entry",
     "cohort.outcome_event",
@@ -116,8 +117,8 @@ def load(bench: Bench, world: World) -> None:
             ],
         ),
         "spec.drug": _table(
-            "drug_id role drug_class counts_toruner counts_broad",
-            [(name, d.role, d.drug_class, d.counts_toruner, d.counts_broad) for name, d in DRUGS.items()],
+            "drug_id role drug_class counts_toruner counts_broad is_biologic",
+            [(name, d.role, d.drug_class, d.counts_toruner, d.counts_broad, d.is_biologic) for name, d in DRUGS.items()],
         ),
         "spec.drug_policy": _table(
             "exposure_rule drug_id gap_days tail_days overlap_handling stockpile_cap_days",

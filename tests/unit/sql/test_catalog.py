@@ -28,6 +28,10 @@ LAST_KEYS = {
         "d.drug_id", "e.episode_number", "c.start_date", "l.start_date", "r.rare_drugs", "n.broad_count",
         "v.event_date",  # sums over whole days: rows of one day have equal values
     },
+    "exposure.class_interval": {
+        "c.drug_class", "e.episode_number", "c.place", "p.drug_class", "r.rare_classes", "h.event_date", "c.event_date",
+        "v.event_date",  # sums over whole days: rows of one day have equal values
+    },
     "exposure.combination_episode": {"d.stop_date"},
     "exposure.discontinuation": {"c.reason"},
     "exposure.after_stop": {"b.drug_id"},
