@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cases.runner import Bench, input_columns
+from tests.reference.before_and_after import after_stops, ending_kind, new_uses, stopped_component
 from tests.reference.day_by_day import (
     History,
     State,
@@ -25,6 +26,7 @@ from tests.reference.day_by_day import (
 )
 from tests.worlds import (
     DAY_0,
+    DEFINITIONS,
     DRUGS,
     EPISODE_GAP,
     LAGS,
@@ -85,6 +87,23 @@ def _together_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[o
         )
 
 
+def _new_use_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
+    for name in DRUGS:
+        for number, is_new in new_uses(history, name, rule[name]):
+            yield name, number, is_new
+
+
+def _ending_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
+    used = {name: episodes(history, name, rule[name]) for name, drug in DRUGS.items() if drug.role == "study"}
+    for t in combination_episodes(history, DRUGS, rule, min_overlap=MIN_OVERLAP):
+        yield t.regimen, t.number, t.ending_day, ending_kind(t, used), stopped_component(t)
+
+
+def _after_stop_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
+    for s in after_stops(history, DRUGS, rule, DEFINITIONS):
+        yield s.regimen, s.number, s.ending_day, s.stopped, s.remaining, s.next_event, s.next_drug, s.days
+
+
 def _entry_rows(history: History, rule: Policies, look_back: int) -> Iterator[tuple[object, ...]]:
     found = entry(history, DRUGS, rule, look_back=look_back)
     if found:
@@ -114,6 +133,9 @@ _ROWS = {
     "state": _state_rows,
     "class": _class_rows,
     "together": _together_rows,
+    "new_use": _new_use_rows,
+    "ending": _ending_rows,
+    "after_stop": _after_stop_rows,
     "entry": _entry_rows,
     "person_time": _person_time_rows,
 }
@@ -127,6 +149,11 @@ _SELECTS = {
     "together": "SELECT exposure_rule, person_id, regimen_id, episode_number, drug_count, "
     f"{_day('start_date')}, {_day('stop_date')}, first_drug_id, is_switch_overlap, is_censored, ending, "
     f"{_day('ending_date')}, stopped_drugs FROM exposure.combination_episode",
+    "new_use": "SELECT exposure_rule, person_id, drug_id, episode_number, is_new_use FROM exposure.initiation",
+    "ending": f"SELECT exposure_rule, person_id, regimen_id, episode_number, {_day('ending_date')}, ending_kind, "
+    "stopped_component FROM exposure.discontinuation WHERE CONTAINS(regimen_id, '+')",
+    "after_stop": f"SELECT exposure_rule, person_id, regimen_id, episode_number, {_day('ending_date')}, stopped_drugs, "
+    "remaining_regimen_id, next_event, next_drug_id, time_days FROM exposure.after_stop",
     "entry": f"SELECT exposure_rule, person_id, {_day('entry_date')}, entry_regimen_id, is_new_user FROM cohort.entry",
     "person_time": "SELECT exposure_rule, person_id, population, outcome_id, regimen_id, risk_regimen_id, "
     "toruner_count, broad_count, CAST(SUM(DATE_DIFF('day', start_date, stop_date)) AS BIGINT), "

@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.cases.runner import Ascii, Bench
+from tests.reference.before_and_after import Definitions
 from tests.reference.day_by_day import Drug, History, Policy, Window
 
 DAY_0 = dt.date(2020, 1, 1)  # 29 February is day 59
@@ -26,6 +27,7 @@ DRUGS = {
     "q": Drug("background", "z", counts_toruner=True, counts_broad=True),
 }
 MIN_OVERLAP = 10
+DEFINITIONS = Definitions(after_stop=40, restart_after=15, switch_within=20)
 LAGS = {"now": 0, "late": 7}
 EPISODE_GAP = 5
 NO_CAP = 36_500
@@ -36,6 +38,9 @@ BUILT = (
     "exposure.combination_interval",
     "exposure.class_interval",
     "exposure.combination_episode",
+    "exposure.initiation",
+    "exposure.discontinuation",
+    "exposure.after_stop",
     "cohort.entry",
     "cohort.outcome_event",
     "cohort.person_time",
@@ -89,6 +94,7 @@ def worlds(draw: st.DrawFn) -> World:
         st.sampled_from((0, 1, 3, 10)),
         st.sampled_from((0, 2, 10, 25)),
         st.sampled_from((0, 0, 0, 2, 9, NO_CAP)),
+        washout=st.sampled_from((0, 1, 12, 40)),
     )
     lengths = st.sampled_from(((1, None), (1, None), (4, None), (1, 12), (3, 20)))
     rule = st.builds(_of_lengths, st.fixed_dictionaries(dict.fromkeys(DRUGS, policy)), lengths)
@@ -105,25 +111,38 @@ def _date(day: int | None) -> dt.date | None:
 
 
 def load(bench: Bench, world: World) -> None:
-    """Puts a world into a bench and builds every table up to person-time from it."""
+    """Puts a world into a bench and builds every table of use and up to person-time from it."""
     people = list(enumerate(world.persons, start=1))
     given_rows = {
         "spec.study": _table("look_back_days", [(world.look_back,)]),
         "spec.exposure_rule": _table(
-            "exposure_rule rule_number min_overlap_days min_episode_days max_episode_days",
+            "exposure_rule rule_number min_overlap_days min_episode_days max_episode_days after_stop_days restart_after_days "
+            "switch_within_days",
             [
-                (f"r{i}", i + 1, MIN_OVERLAP, next(iter(rule.values())).shortest, next(iter(rule.values())).longest)
+                (
+                    *(
+                        f"r{i}",
+                        i + 1,
+                        MIN_OVERLAP,
+                        next(iter(rule.values())).shortest,
+                        next(iter(rule.values())).longest,
+                    ),
+                    *(DEFINITIONS.after_stop, DEFINITIONS.restart_after, DEFINITIONS.switch_within),
+                )
                 for i, rule in enumerate(world.rules)
             ],
         ),
         "spec.drug": _table(
             "drug_id role drug_class counts_toruner counts_broad is_biologic",
-            [(name, d.role, d.drug_class, d.counts_toruner, d.counts_broad, d.is_biologic) for name, d in DRUGS.items()],
+            [
+                (name, d.role, d.drug_class, d.counts_toruner, d.counts_broad, d.is_biologic)
+                for name, d in DRUGS.items()
+            ],
         ),
         "spec.drug_policy": _table(
-            "exposure_rule drug_id gap_days tail_days overlap_handling stockpile_cap_days",
+            "exposure_rule drug_id gap_days tail_days washout_days overlap_handling stockpile_cap_days",
             [
-                (f"r{i}", name, p.gap, p.tail, HANDLING.get(p.cap, "stockpile_capped"), p.cap)
+                (f"r{i}", name, p.gap, p.tail, p.washout, HANDLING.get(p.cap, "stockpile_capped"), p.cap)
                 for i, rule in enumerate(world.rules)
                 for name, p in rule.items()
             ],

@@ -19,6 +19,7 @@ RESERVED_IDS = frozenset({"none", "all"})
 
 Identifier = Annotated[str, Field(pattern=DRUG_ID.pattern)]
 Days = Annotated[int, Field(ge=0, le=36_500)]
+AfterStopDays = Annotated[int, Field(ge=1, le=3_650)]
 Factor = Annotated[float, Field(ge=0, le=100)]
 CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
 Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
@@ -110,6 +111,7 @@ class Drug(_Section):
     half_life_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
     gap_days: Days | None = None
     tail_days: Days | None = None
+    washout_days: Days | None = Field(None, description="Observed and free of the drug before a new use.")
     names: tuple[str, ...] = Field((), description="Names that mean this drug, compared without case.")
     name_patterns: tuple[str, ...] = Field((), description="SQL LIKE patterns on the name, compared without case.")
     codes: dict[CodeSystem, tuple[str, ...]] = Field(default_factory=dict, description="Codes by code system.")
@@ -126,6 +128,7 @@ class Policy(_Section):
 
     gap_days: Days | None = None
     tail_days: Days | None = None
+    washout_days: Days | None = None
 
 
 class ExposureRule(_Section):
@@ -143,6 +146,10 @@ class ExposureRule(_Section):
     min_episode_days: Annotated[int, Field(ge=1, le=36_500)] = Field(1, description="A shorter use does not count.")
     max_episode_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(None, description="A use is cut there.")
     min_overlap_days: Days | None = Field(None, description="Absent: combination.min_overlap_days.")
+    washout_days: Days | None = Field(None, description="Makes a new use of a study drug; absent: each drug's own.")
+    after_stop_days: AfterStopDays | None = Field(None, description="Absent: analysis.after_stop_days.")
+    restart_after_days: Days = Field(0, description="The stopped drug again sooner than this is a resumption.")
+    switch_within_days: AfterStopDays | None = Field(None, description="Another drug begun later is no switch.")
     drug: dict[Identifier, Policy] = Field(default_factory=dict, description="Settings of single drugs.")
     drug_class: dict[str, Policy] = Field(default_factory=dict, description="Settings of classes of drugs.")
 
@@ -219,7 +226,7 @@ class Analysis(_Section):
     period_days: Annotated[int, Field(ge=1, le=366)] = Field(30, description="Length of a pooled period.")
     small_cell: Annotated[int, Field(ge=0)] = Field(5, description="Below this many in a cell exact methods are used.")
     persistence_days: tuple[int, ...] = Field((182, 365, 730, 1095), description="Days at which persistence is read.")
-    after_stop_days: Annotated[int, Field(ge=1, le=3_650)] = Field(
+    after_stop_days: AfterStopDays = Field(
         180, description="What follows a stop, restart or switch, is looked for so long."
     )
     stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
@@ -267,6 +274,9 @@ class StudySpec(_Section):
                 raise ValueError(f"[[{name}]] id {twice[0]!r} is given twice")
         if not self.exposure_rule:
             raise ValueError("at least one [[exposure_rule]] is needed")
+        for rule in self.exposure_rule:
+            if (rule.switch_within_days or 0) > (rule.after_stop_days or self.analysis.after_stop_days):
+                raise ValueError(f"exposure_rule {rule.id!r}: switch_within_days is longer than after_stop_days")
         outcomes = {outcome.id for outcome in self.outcome}
         for contrast in self.contrast:
             if contrast.outcome not in outcomes:

@@ -17,7 +17,7 @@ import polars as pl
 from analysis.study.outcomes import outcome_tables
 from analysis.study.read import StudyError, nearest
 from analysis.study.rules import DrugPolicy, policy_rows, rule_rows
-from analysis.study.spec import Drug, StudySpec
+from analysis.study.spec import RESERVED_IDS, Drug, StudySpec
 
 REFERENCE_CODES = {  # code system -> (column of codes, column that says how certain they are)
     "RxNorm": ("rxnorm_rxcui", "rxcui_certainty"),
@@ -92,7 +92,6 @@ def _study_row(spec: StudySpec) -> pl.DataFrame:
                 "maximum_age_years": population.maximum_age_years,
                 "max_drugs": spec.combination.max_drugs,
                 "period_days": analysis.period_days, "stop_reason_window_days": analysis.stop_reason_window_days,
-                "after_stop_days": analysis.after_stop_days,
                 "confidence_level": analysis.confidence_level,
             }
         ],
@@ -165,6 +164,8 @@ def _resolve_drug(
     injectable = settings.is_injectable
     is_injectable = injectable if injectable is not None else bool(routes[0]) and "PO" not in routes
     drug_class = settings.drug_class or reference.get("drug_class") or drug_id
+    if "+" in drug_class or drug_class in RESERVED_IDS:
+        raise StudyError(f"drug {drug_id!r}: class {drug_class!r} holds a '+' or is reserved")
     half_life = settings.half_life_days or float(reference.get("half_life_days") or 0) or None
     name = settings.name or reference.get("generic_name") or drug_id.replace("_", " ")
     gap, tail = number(settings.gap_days, "gap_days"), number(settings.tail_days, "tail_days")
@@ -188,7 +189,7 @@ def _resolve_drug(
         policy=DrugPolicy(
             drug_id=drug_id, role=role or "", drug_class=drug_class, gap_days=gap, tail_days=tail,
             interval_days=number(settings.interval_days, "interval_days"), half_life_days=half_life,
-            is_injectable=is_injectable,
+            washout_days=number(settings.washout_days, "new_user_washout_days"), is_injectable=is_injectable,
         ),
         codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *own_codes})),
         names=(*((text, False) for text in sorted(names)), *((text, True) for text in sorted(patterns))),

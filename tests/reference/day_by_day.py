@@ -29,6 +29,7 @@ class Policy:
     """Settings of one drug under one rule, in days.
 
     `cap`: most days of an early refill that are used later; 0 merges. `shortest` and `longest` use that counts.
+    `washout`: days before a new use that are observed and free of the drug.
     """
 
     gap: int
@@ -36,6 +37,7 @@ class Policy:
     cap: int = 0
     shortest: int = 1
     longest: int | None = None
+    washout: int = 0
 
 
 @dataclass(frozen=True)
@@ -200,9 +202,7 @@ def _state(
     )
 
 
-def _taken(
-    day: int, used: Mapping[str, list[Episode]], policies: Mapping[str, Policy]
-) -> tuple[set[str], set[str]]:
+def _taken(day: int, used: Mapping[str, list[Episode]], policies: Mapping[str, Policy]) -> tuple[set[str], set[str]]:
     """Drugs covered on a day, and drugs covered or in their risk tail (15)."""
     covered = {name for name in used if any(day in episode.days for episode in used[name])}
     at_risk = set(covered)

@@ -29,12 +29,13 @@ LAST_KEYS = {
         "v.event_date",  # sums over whole days: rows of one day have equal values
     },
     "exposure.class_interval": {
-        "c.drug_class", "e.episode_number", "c.place", "p.drug_class", "r.rare_classes", "h.event_date", "c.event_date",
+        "c.drug_class", "e.episode_number", "r.rare_classes", "h.event_date", "c.event_date",
         "v.event_date",  # sums over whole days: rows of one day have equal values
     },
     "exposure.combination_episode": {"d.stop_date"},
     "exposure.discontinuation": {"c.reason"},
     "exposure.after_stop": {"b.drug_id"},
+    "exposure.initiation": {"e.episode_number"},
     "cohort.outcome_event": {"p.code_prefix", "r.component_id", "q.component_id"},
     "cohort.combination": {"c.episode_number", "o.overall_number"},
     "cohort.attrition": {"a.outcome_id"},

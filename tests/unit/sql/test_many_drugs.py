@@ -28,7 +28,10 @@ def _world(class_count: int) -> tuple[dict[str, Drug], dict[str, Policy], list[H
     rng = random.Random(1)  # noqa: S311
     drugs = {
         f"d{n:03d}": Drug(
-            "study" if n % 4 else "background", f"c{n % class_count}", counts_toruner=n % 2 == 0, counts_broad=n % 3 == 0,
+            "study" if n % 4 else "background",
+            f"c{n % class_count}",
+            counts_toruner=n % 2 == 0,
+            counts_broad=n % 3 == 0,
             is_biologic=n % 5 == 0,
         )  # fmt: skip
         for n in range(DRUG_COUNT)
@@ -48,7 +51,10 @@ def _fill(bench: Bench, drugs: dict[str, Drug], rule: dict[str, Policy], people:
         "spec.exposure_rule": _table("exposure_rule rule_number", [("r", 1)]),
         "spec.drug": _table(
             "drug_id role drug_class counts_toruner counts_broad is_biologic",
-            [(name, d.role, d.drug_class, d.counts_toruner, d.counts_broad, d.is_biologic) for name, d in drugs.items()],
+            [
+                (name, d.role, d.drug_class, d.counts_toruner, d.counts_broad, d.is_biologic)
+                for name, d in drugs.items()
+            ],
         ),
         "spec.drug_policy": _table(
             "exposure_rule drug_id gap_days tail_days", [("r", name, p.gap, p.tail) for name, p in rule.items()]
