@@ -27,7 +27,7 @@ DRUGS = {
     "q": Drug("background", "z", counts_toruner=True, counts_broad=True),
 }
 MIN_OVERLAP = 10
-DEFINITIONS = Definitions(after_stop=40, restart_after=15, switch_within=20)
+DEFINITIONS = Definitions(after_stop=25, restart_after=8, switch_within=6)
 LAGS = {"now": 0, "late": 7}
 EPISODE_GAP = 5
 NO_CAP = 36_500
@@ -73,7 +73,7 @@ def histories(draw: st.DrawFn) -> History:
             st.lists(st.tuples(st.sampled_from("aabbcpq"), st.integers(0, 70), lengths), max_size=8)
         )
     ]
-    edges = sorted(draw(st.lists(st.integers(0, LAST_DAY), max_size=6, unique=True)))
+    edges = sorted(draw(st.lists(st.integers(0, LAST_DAY), max_size=6, unique=True) | st.just([0, LAST_DAY])))
     death = draw(st.none() | st.integers(0, LAST_DAY + 10))
     end = LAST_DAY if death is None else min(LAST_DAY, death + 1)
     periods = [(start, min(stop, end)) for start, stop in zip(edges[::2], edges[1::2], strict=False) if start < end]

@@ -39,6 +39,8 @@ LAST_KEYS = {
     "cohort.outcome_event": {"p.code_prefix", "r.component_id", "q.component_id"},
     "cohort.combination": {"c.episode_number", "o.overall_number"},
     "cohort.attrition": {"a.outcome_id"},
+    "summary.exposure_cell": {"i.start_date"},
+    "summary.after_stop_count": {"a.episode_number"},
 }  # fmt: skip
 
 

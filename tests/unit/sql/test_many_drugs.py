@@ -33,7 +33,7 @@ def _world(class_count: int) -> tuple[dict[str, Drug], dict[str, Policy], list[H
             counts_toruner=n % 2 == 0,
             counts_broad=n % 3 == 0,
             is_biologic=n % 5 == 0,
-        )  # fmt: skip
+        )
         for n in range(DRUG_COUNT)
     }
     rule = {name: Policy(rng.choice((0, 3, 10)), rng.choice((0, 2, 20))) for name in drugs}
