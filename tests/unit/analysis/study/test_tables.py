@@ -105,6 +105,14 @@ def test_a_type_stands_for_its_drugs_and_a_drug_named_by_itself_wins() -> None:
             "drug 'newdrug' has no gap_days or tail_days in the reference",
         ),
         (
+            {"drugs": {"study": ["omalizumab"]}, "drug": [{"id": "omalizumab", "drug_class": "anti-IgE + more"}]},
+            "drug 'omalizumab': class 'anti-IgE + more' holds a '+' or is reserved",
+        ),
+        (
+            {"drugs": {"study": ["omalizumab"]}, "drug": [{"id": "omalizumab", "drug_class": "none"}]},
+            "class 'none' holds a '+' or is reserved",
+        ),
+        (
             {"exposure_rule": [{"id": "primary", "drug": {"omalizumb": {}}}]},
             "exposure_rule 'primary': unknown drug 'omalizumb' (did you mean 'omalizumab'?)",
         ),
