@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from tests.cases.runner import Bench, input_columns
 from tests.reference.before_and_after import after_stops, ending_kind, new_uses, stopped_component
+from tests.reference.by_class import class_intervals
 from tests.reference.day_by_day import (
     History,
     State,
     Window,
-    class_intervals,
     combination_episodes,
     covered_days,
     entry,

@@ -28,8 +28,7 @@ class Drug:
 class Policy:
     """Settings of one drug under one rule, in days.
 
-    `cap`: most days of an early refill that are used later; 0 merges. `shortest` and `longest` use that counts.
-    `washout`: days before a new use that are observed and free of the drug.
+    `cap`: most days of an early refill used later; 0 merges. `shortest`, `longest` use that counts, `washout` before a new.
     """
 
     gap: int
@@ -94,15 +93,6 @@ class State:
     risk_regimen: str
     toruner: int
     broad: int
-
-
-@dataclass(frozen=True)
-class ClassState:
-    """The classes of drugs that a person takes on a day, and how many biologics are covered or in tail."""
-
-    classes: str
-    risk_classes: str
-    biologics: int
 
 
 @dataclass(frozen=True)
@@ -193,7 +183,7 @@ def states(history: History, drugs: Mapping[str, Drug], policies: Mapping[str, P
 def _state(
     day: int, used: Mapping[str, list[Episode]], drugs: Mapping[str, Drug], policies: Mapping[str, Policy]
 ) -> State:
-    covered, at_risk = _taken(day, used, policies)
+    covered, at_risk = taken(day, used, policies)
     return State(
         regimen=_joined(name for name in covered if drugs[name].role == "study") or "none",
         risk_regimen=_joined(name for name in at_risk if drugs[name].role == "study") or "none",
@@ -202,7 +192,7 @@ def _state(
     )
 
 
-def _taken(day: int, used: Mapping[str, list[Episode]], policies: Mapping[str, Policy]) -> tuple[set[str], set[str]]:
+def taken(day: int, used: Mapping[str, list[Episode]], policies: Mapping[str, Policy]) -> tuple[set[str], set[str]]:
     """Drugs covered on a day, and drugs covered or in their risk tail (15)."""
     covered = {name for name in used if any(day in episode.days for episode in used[name])}
     at_risk = set(covered)
@@ -211,26 +201,6 @@ def _taken(day: int, used: Mapping[str, list[Episode]], policies: Mapping[str, P
         if any(episode.stop <= day < episode.stop + tail for episode in used[name]):
             at_risk.add(name)
     return covered, at_risk
-
-
-def class_intervals(
-    history: History, drugs: Mapping[str, Drug], policies: Mapping[str, Policy]
-) -> list[tuple[int, int, ClassState]]:
-    """Observed time by classes: first day, last day + 1 and what holds on each day between, as long as nothing changes."""
-    used = {name: episodes(history, name, policies[name]) for name in drugs}
-    found: list[tuple[int, int, ClassState]] = []
-    for day in sorted(history.observed):
-        covered, at_risk = _taken(day, used, policies)
-        state = ClassState(
-            classes=_joined({drugs[name].drug_class for name in covered}) or "none",
-            risk_classes=_joined({drugs[name].drug_class for name in at_risk}) or "none",
-            biologics=sum(drugs[name].is_biologic for name in at_risk),
-        )
-        if found and found[-1][1:] == (day, state):
-            found[-1] = (found[-1][0], day + 1, state)
-        else:
-            found.append((day, day + 1, state))
-    return found
 
 
 def _joined(names: Iterable[str]) -> str:

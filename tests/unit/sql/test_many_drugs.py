@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.cases.runner import Bench, input_columns
-from tests.reference.day_by_day import Drug, History, Policy, Window, class_intervals, states
+from tests.reference.by_class import class_intervals
+from tests.reference.day_by_day import Drug, History, Policy, Window, states
 from tests.worlds import DAY_0, _date, _table
 
 DRUG_COUNT = 200
