@@ -28,7 +28,7 @@ class Drug:
 class Policy:
     """Settings of one drug under one rule, in days.
 
-    `cap`: most days of an early refill used later; 0 merges. `shortest`, `longest` use that counts, `washout` before a new.
+    `cap`: most days of an early refill used later; 0 merges. `shortest`, `longest` use, `washout` before a new one.
     """
 
     gap: int
