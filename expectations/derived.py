@@ -4,14 +4,41 @@ from __future__ import annotations
 
 from expectations.rule import Rule
 
+
+def _partition(table: str) -> tuple[Rule, ...]:
+    """What makes the intervals of a table a partition of observed time: inside it, as long as it, and never twice."""
+    batch = f"exposure.{table}"
+    return (
+        Rule(
+            id="DQ075", table=table, batch=batch, severity="block", layer="derived",
+            block_above=0, sentence="an interval has no length or leaves observed time",
+            sql="SELECT r.exposure_rule, r.start_date FROM {batch} AS r WHERE r.stop_date <= r.start_date OR NOT EXISTS ("
+            "SELECT 1 FROM staged.observation_period AS o WHERE o.person_id = r.person_id AND o.start_date <= r.start_date "
+            "AND r.stop_date <= o.stop_date)",
+        ),
+        Rule(
+            id="DQ076", table=table, batch=batch, severity="block", layer="derived",
+            block_above=0, field="person_days", sentence="the intervals of a person do not add up to the observed days",
+            sql="SELECT s.exposure_rule FROM (SELECT o.person_id, SUM(DATE_DIFF('day', o.start_date, o.stop_date)) AS observed_days "
+            "FROM staged.observation_period AS o GROUP BY o.person_id) AS o CROSS JOIN spec.exposure_rule AS s LEFT JOIN ("
+            "SELECT r.exposure_rule, r.person_id, SUM(DATE_DIFF('day', r.start_date, r.stop_date)) AS interval_days "
+            "FROM {batch} AS r GROUP BY r.exposure_rule, r.person_id) AS i "
+            "ON o.person_id = i.person_id AND s.exposure_rule = i.exposure_rule "
+            "WHERE o.observed_days IS DISTINCT FROM i.interval_days",
+        ),
+        Rule(
+            id="DQ076", table=table, batch=batch, severity="block", layer="derived",
+            block_above=0, field="overlap", sentence="intervals of a person overlap",
+            sql="SELECT n.exposure_rule FROM (SELECT r.exposure_rule, r.start_date, LAG(r.stop_date) OVER ("
+            "PARTITION BY r.exposure_rule, r.person_id ORDER BY r.start_date, r.stop_date) AS previous_stop_date "
+            "FROM {batch} AS r) AS n WHERE n.start_date < n.previous_stop_date",
+        ),
+    )  # fmt: skip
+
+
 DERIVED_RULES: tuple[Rule, ...] = (
-    Rule(
-        id="DQ075", table="combination_interval", batch="exposure.combination_interval", severity="block", layer="derived",
-        block_above=0, sentence="an interval has no length or leaves observed time",
-        sql="SELECT r.exposure_rule, r.start_date FROM {batch} AS r WHERE r.stop_date <= r.start_date OR NOT EXISTS ("
-        "SELECT 1 FROM staged.observation_period AS o WHERE o.person_id = r.person_id AND o.start_date <= r.start_date "
-        "AND r.stop_date <= o.stop_date)",
-    ),
+    *_partition("combination_interval"),
+    *_partition("class_interval"),
     Rule(
         id="DQ075", table="combination_episode", batch="exposure.combination_episode", severity="block", layer="derived",
         block_above=0, sentence="a combination has no length or is not inside the use of each of its drugs",
@@ -20,23 +47,6 @@ DERIVED_RULES: tuple[Rule, ...] = (
         "AND r.stop_date <= e.stop_date AND CONTAINS(CONCAT('+', r.regimen_id, '+'), CONCAT('+', e.drug_id, '+')) "
         "GROUP BY r.exposure_rule, r.person_id, r.regimen_id, r.episode_number, r.start_date, r.stop_date, r.drug_count "
         "HAVING r.stop_date <= r.start_date OR COUNT(e.drug_id) <> r.drug_count",
-    ),
-    Rule(
-        id="DQ076", table="combination_interval", batch="exposure.combination_interval", severity="block", layer="derived",
-        block_above=0, field="person_days", sentence="the intervals of a person do not add up to the observed days",
-        sql="SELECT s.exposure_rule FROM (SELECT o.person_id, SUM(DATE_DIFF('day', o.start_date, o.stop_date)) AS observed_days "
-        "FROM staged.observation_period AS o GROUP BY o.person_id) AS o CROSS JOIN spec.exposure_rule AS s LEFT JOIN ("
-        "SELECT r.exposure_rule, r.person_id, SUM(DATE_DIFF('day', r.start_date, r.stop_date)) AS interval_days "
-        "FROM {batch} AS r GROUP BY r.exposure_rule, r.person_id) AS i "
-        "ON o.person_id = i.person_id AND s.exposure_rule = i.exposure_rule "
-        "WHERE o.observed_days IS DISTINCT FROM i.interval_days",
-    ),
-    Rule(
-        id="DQ076", table="combination_interval", batch="exposure.combination_interval", severity="block", layer="derived",
-        block_above=0, field="overlap", sentence="intervals of a person overlap",
-        sql="SELECT n.exposure_rule FROM (SELECT r.exposure_rule, r.start_date, LAG(r.stop_date) OVER ("
-        "PARTITION BY r.exposure_rule, r.person_id ORDER BY r.start_date, r.stop_date) AS previous_stop_date "
-        "FROM {batch} AS r) AS n WHERE n.start_date < n.previous_stop_date",
     ),
     Rule(
         id="DQ076", table="row_account", batch="quality.row_account", severity="block", layer="derived", block_above=0,

@@ -19,7 +19,7 @@ DOORS: dict[Layer, tuple[str, tuple[str, ...]]] = {  # door -> (asset that it gu
     "staged": ("staged.prescription", ()),
     "derived": (
         "exposure.combination_interval",
-        ("exposure.combination_episode", "quality.row_account", "staged.observation_period"),
+        ("exposure.class_interval", "exposure.combination_episode", "quality.row_account", "staged.observation_period"),
     ),
 }
 

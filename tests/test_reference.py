@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cases.runner import Bench, input_columns
+from tests.reference.before_and_after import after_stops, ending_kind, new_uses, stopped_component
+from tests.reference.by_class import class_intervals
 from tests.reference.day_by_day import (
     History,
     State,
@@ -22,6 +24,7 @@ from tests.reference.day_by_day import (
 from tests.reference.supply import Window, covered_days, pill_count_days
 from tests.worlds import (
     DAY_0,
+    DEFINITIONS,
     DRUGS,
     EPISODE_GAP,
     LAGS,
@@ -69,12 +72,34 @@ def _size(regimen: str) -> int:
     return 0 if regimen == "none" else len(regimen.split("+"))
 
 
+def _class_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
+    for start, stop, s in class_intervals(history, DRUGS, rule):
+        yield start, stop, s.classes, s.risk_classes, _size(s.classes), _size(s.risk_classes), s.biologics
+
+
 def _together_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
     for t in combination_episodes(history, DRUGS, rule, min_overlap=MIN_OVERLAP):
         yield (
             *(t.regimen, t.number, _size(t.regimen), t.start, t.stop, t.first_drug, t.is_switch_overlap),
             *(t.ending == "censored", t.ending, t.ending_day, t.stopped),
         )
+
+
+def _new_use_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
+    for name in DRUGS:
+        for number, is_new in new_uses(history, name, rule[name]):
+            yield name, number, is_new
+
+
+def _ending_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
+    used = {name: episodes(history, name, rule[name]) for name, drug in DRUGS.items() if drug.role == "study"}
+    for t in combination_episodes(history, DRUGS, rule, min_overlap=MIN_OVERLAP):
+        yield t.regimen, t.number, t.ending_day, ending_kind(t, used), stopped_component(t)
+
+
+def _after_stop_rows(history: History, rule: Policies, _: int) -> Iterator[tuple[object, ...]]:
+    for s in after_stops(history, DRUGS, rule, DEFINITIONS):
+        yield s.regimen, s.number, s.ending_day, s.stopped, s.remaining, s.next_event, s.next_drug, s.days
 
 
 def _entry_rows(history: History, rule: Policies, look_back: int) -> Iterator[tuple[object, ...]]:
@@ -104,7 +129,11 @@ def _person_time_rows(history: History, rule: Policies, look_back: int) -> Itera
 _ROWS = {
     "episode": _episode_rows,
     "state": _state_rows,
+    "class": _class_rows,
     "together": _together_rows,
+    "new_use": _new_use_rows,
+    "ending": _ending_rows,
+    "after_stop": _after_stop_rows,
     "entry": _entry_rows,
     "person_time": _person_time_rows,
 }
@@ -113,9 +142,16 @@ _SELECTS = {
     f"prescription_count, is_censored, ending, {_day('ending_date')} FROM exposure.episode",
     "state": f"SELECT exposure_rule, person_id, UNNEST(RANGE({_day('start_date')}, {_day('stop_date')})), regimen_id, "
     "risk_regimen_id, drug_count, risk_drug_count, toruner_count, broad_count FROM exposure.combination_interval",
+    "class": f"SELECT exposure_rule, person_id, {_day('start_date')}, {_day('stop_date')}, class_regimen_id, "
+    "risk_class_regimen_id, class_count, risk_class_count, biologic_count FROM exposure.class_interval",
     "together": "SELECT exposure_rule, person_id, regimen_id, episode_number, drug_count, "
     f"{_day('start_date')}, {_day('stop_date')}, first_drug_id, is_switch_overlap, is_censored, ending, "
     f"{_day('ending_date')}, stopped_drugs FROM exposure.combination_episode",
+    "new_use": "SELECT exposure_rule, person_id, drug_id, episode_number, is_new_use FROM exposure.initiation",
+    "ending": f"SELECT exposure_rule, person_id, regimen_id, episode_number, {_day('ending_date')}, ending_kind, "
+    "stopped_component FROM exposure.discontinuation WHERE CONTAINS(regimen_id, '+')",
+    "after_stop": f"SELECT exposure_rule, person_id, regimen_id, episode_number, {_day('ending_date')}, stopped_drugs, "
+    "remaining_regimen_id, next_event, next_drug_id, time_days FROM exposure.after_stop",
     "entry": f"SELECT exposure_rule, person_id, {_day('entry_date')}, entry_regimen_id, is_new_user FROM cohort.entry",
     "person_time": "SELECT exposure_rule, person_id, population, outcome_id, regimen_id, risk_regimen_id, "
     "toruner_count, broad_count, CAST(SUM(DATE_DIFF('day', start_date, stop_date)) AS BIGINT), "

@@ -88,7 +88,7 @@ def _load(bench: Bench, people: Sequence[Chart]) -> None:
             counted[i, reversal] = counted.get((i, reversal), 0) + 1
     for name, table in {
         "spec.drug": _table(
-            "drug_id is_injectable interval_days units_per_day new_user_washout_days",
+            "drug_id is_injectable interval_days units_per_day washout_days",
             [(d, s.is_injectable, s.interval, s.units_per_day, s.look_back) for d, s in DRUGS.items()],
         ),
         "spec.induction": _table(
@@ -226,7 +226,7 @@ def test_eight_infusions_stored_as_one_day_each_are_one_use_of_378_days(bench: B
     starts = (0, 14, 42, *range(98, 98 + 5 * 56, 56))
     with bench.transaction():
         for name, table in {
-            "spec.drug": _table("drug_id interval_days new_user_washout_days", [("infliximab", 56, 180)]),
+            "spec.drug": _table("drug_id interval_days washout_days", [("infliximab", 56, 180)]),
             "spec.induction": _table("drug_id dose_number cover_days", [("infliximab", 1, 14), ("infliximab", 2, 28)]),
             "spec.exposure_rule": _table("exposure_rule", [("primary",)]),
             "spec.drug_policy": _table("drug_id gap_days", [("infliximab", gap_days)]),

@@ -14,19 +14,21 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from tests.cases.runner import Ascii, Bench
+from tests.reference.before_and_after import Definitions
 from tests.reference.day_by_day import Drug, History, Policy
 from tests.reference.supply import Window
 
 DAY_0 = dt.date(2020, 1, 1)  # 29 February is day 59
 LAST_DAY = 100
 DRUGS = {
-    "a": Drug("study", "x", counts_toruner=False, counts_broad=True),
-    "b": Drug("study", "x", counts_toruner=True, counts_broad=True),
+    "a": Drug("study", "x", counts_toruner=False, counts_broad=True, is_biologic=True),
+    "b": Drug("study", "x", counts_toruner=True, counts_broad=True, is_biologic=True),
     "c": Drug("study", "y", counts_toruner=False, counts_broad=False),
-    "p": Drug("background", "z", counts_toruner=True, counts_broad=True),
+    "p": Drug("background", "z", counts_toruner=True, counts_broad=True, is_biologic=True),
     "q": Drug("background", "z", counts_toruner=True, counts_broad=True),
 }
 MIN_OVERLAP = 10
+DEFINITIONS = Definitions(after_stop=25, restart_after=8, switch_within=6)
 LAGS = {"now": 0, "late": 7}
 EPISODE_GAP = 5
 NO_CAP = 36_500
@@ -35,7 +37,11 @@ USES = ("exposure.handling", "exposure.supply", "exposure.hospital_stay", "expos
 BUILT = (
     *USES,
     "exposure.combination_interval",
+    "exposure.class_interval",
     "exposure.combination_episode",
+    "exposure.initiation",
+    "exposure.discontinuation",
+    "exposure.after_stop",
     "cohort.entry",
     "cohort.outcome_event",
     "cohort.person_time",
@@ -70,7 +76,7 @@ def histories(draw: st.DrawFn) -> History:
         )
     ]
     stays = draw(st.lists(st.tuples(st.integers(0, 80), st.sampled_from((1, 2, 10))), max_size=3))
-    edges = sorted(draw(st.lists(st.integers(0, LAST_DAY), max_size=6, unique=True)))
+    edges = sorted(draw(st.lists(st.integers(0, LAST_DAY), max_size=6, unique=True) | st.just([0, LAST_DAY])))
     death = draw(st.none() | st.integers(0, LAST_DAY + 10))
     end = LAST_DAY if death is None else min(LAST_DAY, death + 1)
     periods = [(start, min(stop, end)) for start, stop in zip(edges[::2], edges[1::2], strict=False) if start < end]
@@ -95,6 +101,7 @@ def worlds(draw: st.DrawFn) -> World:
         st.sampled_from((0, 0, 0, 2, 9, NO_CAP)),
         dose_change=st.sampled_from(("carry", "discard", "convert")),
         bridges=st.sampled_from((False, False, True)),
+        washout=st.sampled_from((0, 1, 12, 40)),
     ).map(lambda drawn: drawn if drawn.cap else replace(drawn, dose_change="carry"))
     lengths = st.sampled_from(((1, None), (1, None), (4, None), (1, 12), (3, 20)))
     rule = st.builds(_of_lengths, st.fixed_dictionaries(dict.fromkeys(DRUGS, policy)), lengths)
@@ -111,26 +118,40 @@ def _date(day: int | None) -> dt.date | None:
 
 
 def load(bench: Bench, world: World) -> None:
-    """Puts a world into a bench and builds every table up to person-time from it."""
+    """Puts a world into a bench and builds every table of use and up to person-time from it."""
     people = list(enumerate(world.persons, start=1))
     given_rows = {
         "spec.study": _table("look_back_days", [(world.look_back,)]),
         "spec.exposure_rule": _table(
-            "exposure_rule rule_number min_overlap_days min_episode_days max_episode_days",
+            "exposure_rule rule_number min_overlap_days min_episode_days max_episode_days after_stop_days restart_after_days "
+            "switch_within_days",
             [
-                (f"r{i}", i + 1, MIN_OVERLAP, next(iter(rule.values())).shortest, next(iter(rule.values())).longest)
+                (
+                    *(
+                        f"r{i}",
+                        i + 1,
+                        MIN_OVERLAP,
+                        next(iter(rule.values())).shortest,
+                        next(iter(rule.values())).longest,
+                    ),
+                    *(DEFINITIONS.after_stop, DEFINITIONS.restart_after, DEFINITIONS.switch_within),
+                )
                 for i, rule in enumerate(world.rules)
             ],
         ),
         "spec.drug": _table(
-            "drug_id role drug_class counts_toruner counts_broad",
-            [(name, d.role, d.drug_class, d.counts_toruner, d.counts_broad) for name, d in DRUGS.items()],
+            "drug_id role drug_class counts_toruner counts_broad is_biologic",
+            [
+                (name, d.role, d.drug_class, d.counts_toruner, d.counts_broad, d.is_biologic)
+                for name, d in DRUGS.items()
+            ],
         ),
         "spec.drug_policy": _table(
-            "exposure_rule drug_id gap_days tail_days overlap_handling stockpile_cap_days dose_change bridges_hospital_stays",
+            "exposure_rule drug_id gap_days tail_days washout_days overlap_handling stockpile_cap_days dose_change "
+            "bridges_hospital_stays",
             [
                 (
-                    *(f"r{i}", name, p.gap, p.tail, HANDLING.get(p.cap, "stockpile_capped")),
+                    *(f"r{i}", name, p.gap, p.tail, p.washout, HANDLING.get(p.cap, "stockpile_capped")),
                     *(p.cap, p.dose_change, p.bridges),
                 )
                 for i, rule in enumerate(world.rules)

@@ -28,9 +28,7 @@ def check_induction(
     if len(days) > 1 and interval_days is None:
         raise StudyError(f"drug {drug_id!r} has induction_days but no interval_days: give both in its [[drug]]")
     if len(days) > 1 and not look_back_days:
-        raise StudyError(
-            f"drug {drug_id!r} has induction_days but no new_user_washout_days in the reference: give both in its [[drug]]"
-        )
+        raise StudyError(f"drug {drug_id!r} has induction_days but no washout_days: give both in its [[drug]]")
 
 
 def planned_covers(days: Sequence[int], *, interval_days: int | None) -> tuple[int, ...]:

@@ -13,8 +13,9 @@ from itertools import product
 
 import polars as pl
 
+from analysis.study.exposure_rule import ExposureRule, Policy
 from analysis.study.read import StudyError, nearest
-from analysis.study.spec import ExposureRule, Policy, StudySpec
+from analysis.study.spec import StudySpec
 
 NO_CAP_DAYS = 36_500
 ORAL_CAP_DAYS = 30  # most days of an oral refill carried over, where the rule names no cap; injectables: one interval
@@ -22,10 +23,12 @@ ORAL_CAP_DAYS = 30  # most days of an oral refill carried over, where the rule n
 RULE_SCHEMA = {
     "exposure_rule": pl.String, "rule_number": pl.Int64, "label": pl.String, "is_primary": pl.Boolean,
     "min_episode_days": pl.Int64, "max_episode_days": pl.Int64, "min_overlap_days": pl.Int64,
+    "after_stop_days": pl.Int64, "restart_after_days": pl.Int64, "switch_within_days": pl.Int64,
 }  # fmt: skip
 POLICY_SCHEMA = {
     "exposure_rule": pl.String, "drug_id": pl.String, "gap_days": pl.Int64, "gap_source": pl.String,
-    "tail_days": pl.Int64, "tail_source": pl.String, "overlap_handling": pl.String, "stockpile_cap_days": pl.Int64,
+    "tail_days": pl.Int64, "tail_source": pl.String, "washout_days": pl.Int64, "washout_source": pl.String,
+    "overlap_handling": pl.String, "stockpile_cap_days": pl.Int64,
     "dose_change": pl.String, "bridges_hospital_stays": pl.Boolean,
 }  # fmt: skip
 
@@ -41,6 +44,7 @@ class DrugPolicy:
     tail_days: int | None
     interval_days: int | None
     half_life_days: float | None
+    washout_days: int | None
     is_injectable: bool
 
 
@@ -98,15 +102,18 @@ def rule_rows(spec: StudySpec) -> pl.DataFrame:
                 "exposure_rule": rule.id, "rule_number": number, "label": rule.label or rule.id, "is_primary": number == 1,
                 "min_episode_days": rule.min_episode_days, "max_episode_days": rule.max_episode_days,
                 "min_overlap_days": _given(rule.min_overlap_days, spec.combination.min_overlap_days),
+                "after_stop_days": after_stop, "restart_after_days": rule.restart_after_days,
+                "switch_within_days": _given(rule.switch_within_days, after_stop),
             }
             for number, rule in enumerate(all_rules(spec), start=1)
+            for after_stop in (_given(rule.after_stop_days, spec.analysis.after_stop_days),)
         ],
         schema=RULE_SCHEMA,
     )  # fmt: skip
 
 
 def policy_rows(spec: StudySpec, drugs: Sequence[DrugPolicy]) -> pl.DataFrame:
-    """Rows of `spec.drug_policy`: gap, tail and overlap handling of each study and background drug under each rule.
+    """Rows of `spec.drug_policy`: gap, tail, washout and overlap handling of each study and background drug by rule.
 
     Raises StudyError for a rule that names an unknown drug or class, and for a factor of an interval that is not known.
     """
@@ -117,13 +124,13 @@ def policy_rows(spec: StudySpec, drugs: Sequence[DrugPolicy]) -> pl.DataFrame:
             if drug.role in ("study", "background"):
                 gap, gap_source = _gap(rule, drug)
                 tail, tail_source = _tail(rule, drug)
+                washout, washout_source = _washout(rule, drug, spec.population.look_back_days)
                 handling = rule.overlap if drug.role == "study" else "merge"
                 dose_change = rule.dose_change if drug.role == "study" else "carry"
                 bridges = rule.bridge_hospital_stays and drug.role == "study"
-                cap = _cap(rule, drug, handling)
-                rows.append(
-                    (rule.id, drug.drug_id, gap, gap_source, tail, tail_source, handling, cap, dose_change, bridges)
-                )
+                settings = (gap, gap_source, tail, tail_source, washout, washout_source)
+                supply = (handling, _cap(rule, drug, handling), dose_change, bridges)
+                rows.append((rule.id, drug.drug_id, *settings, *supply))
     return pl.DataFrame(rows, schema=POLICY_SCHEMA, orient="row")
 
 
@@ -160,6 +167,16 @@ def _tail(rule: ExposureRule, drug: DrugPolicy) -> tuple[int | None, str]:
     if drug.role == "study" and rule.tail_half_lives is not None and drug.half_life_days is not None:
         return math.ceil(rule.tail_half_lives * drug.half_life_days), "half_life"
     return drug.tail_days, "drug"
+
+
+def _washout(rule: ExposureRule, drug: DrugPolicy, look_back_days: int) -> tuple[int, str]:
+    """Washout of one drug; a drug without its own has the look-back of the study."""
+    for source, policy in _narrow(rule, drug):
+        if policy.washout_days is not None:
+            return policy.washout_days, source
+    if drug.role == "study" and rule.washout_days is not None:
+        return rule.washout_days, "rule"
+    return (look_back_days, "look_back") if drug.washout_days is None else (drug.washout_days, "drug")
 
 
 def _narrow(rule: ExposureRule, drug: DrugPolicy) -> list[tuple[str, Policy]]:

@@ -1,39 +1,31 @@
 """The study file as frozen records: what may be set, its unit and its default.
 
-Owns the keys of the TOML file, in sections named after HARPER, and the digest that every estimate carries. Does not
-know the reference tables (`resolve.py` joins them) nor the rows of `spec.*` (`tables.py` makes them). No clinical
-setting has a default outside this module. Source: Wang 2022, HARPER, Pharmacoepidemiol Drug Saf 32:44.
+Owns the keys of the TOML file, in sections named after HARPER, and the digest that every estimate carries; exposure rules
+are in `exposure_rule.py`. Does not know the reference tables nor the rows of `spec.*` (`tables.py` joins and makes them).
+No clinical setting has a default outside these two. Source: Wang 2022, HARPER, Pharmacoepidemiol Drug Saf 32:44.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import re
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-DRUG_ID = re.compile(r"^[a-z][a-z0-9_]*$")
+from analysis.study.exposure_rule import ExposureGrid, ExposureRule
+from analysis.study.section import AfterStopDays, Days, Identifier, Section
+
 LONGEST_WINDOW_DAYS = 400  # of one record, definitions 11
 RESERVED_IDS = frozenset({"none", "all"})
 
-Identifier = Annotated[str, Field(pattern=DRUG_ID.pattern)]
-Days = Annotated[int, Field(ge=0, le=36_500)]
-Factor = Annotated[float, Field(ge=0, le=100)]
 CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
 Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
-Overlap = Literal["merge", "stockpile", "stockpile_capped"]
-DoseChange = Literal["carry", "discard", "convert"]
 Ladder = Literal["toruner", "broad", "study_drugs"]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Study(_Section):
+class Study(Section):
     """What the study is and the calendar time it covers."""
 
     id: Identifier
@@ -53,7 +45,7 @@ class Study(_Section):
         return self
 
 
-class Source(_Section):
+class Source(Section):
     """Where the records are and how to read them."""
 
     format: Literal["native", "omop"] = "native"
@@ -69,7 +61,7 @@ class Source(_Section):
     )
 
 
-class Population(_Section):
+class Population(Section):
     """Who enters the cohort."""
 
     look_back_days: Days = Field(365, description="Observed days required before cohort entry.")
@@ -90,7 +82,7 @@ class Population(_Section):
         return self
 
 
-class Drugs(_Section):
+class Drugs(Section):
     """The drugs of the study by role; `agent_type:NAME` stands for every drug of that type in the reference."""
 
     study: tuple[str, ...] = Field(min_length=1, description="Drugs that form regimens.")
@@ -98,7 +90,7 @@ class Drugs(_Section):
     concomitant: tuple[str, ...] = Field((), description="Kept for the care rules only.")
 
 
-class Drug(_Section):
+class Drug(Section):
     """A drug that the reference lacks, or settings that replace those of the reference."""
 
     id: Identifier
@@ -116,12 +108,10 @@ class Drug(_Section):
     units_per_day: Annotated[float, Field(ge=0.001, le=1_000_000)] | None = Field(
         None, description="Units of quantity used a day; absent: a quantity says nothing of days."
     )
-    new_user_washout_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(
-        None, description="Look-back of the drug that makes a use new."
-    )
     half_life_days: Annotated[float, Field(gt=0, le=3_650)] | None = None
     gap_days: Days | None = None
     tail_days: Days | None = None
+    washout_days: Days | None = Field(None, description="Observed and free of the drug before a new course or use.")
     names: tuple[str, ...] = Field((), description="Names that mean this drug, compared without case.")
     name_patterns: tuple[str, ...] = Field((), description="SQL LIKE patterns on the name, compared without case.")
     codes: dict[CodeSystem, tuple[str, ...]] = Field(default_factory=dict, description="Codes by code system.")
@@ -145,73 +135,14 @@ class Drug(_Section):
         return self
 
 
-class Policy(_Section):
-    """Settings of one drug under one exposure rule."""
-
-    gap_days: Days | None = None
-    tail_days: Days | None = None
-
-
-class ExposureRule(_Section):
-    """One set of exposure settings; the first of the file is the primary one."""
-
-    id: Identifier
-    label: str = ""
-    gap_days: Days | None = Field(None, description="Joins records of every study drug; absent: each drug's own.")
-    gap_factor: Factor | None = Field(None, description="Gap as a multiple of the drug's interval.")
-    tail_days: Days | None = Field(None, description="Risk carried past the stop; absent: each drug's own.")
-    tail_half_lives: Factor | None = Field(None, description="Tail as a multiple of the drug's half-life.")
-    background_gap_days: Days = 30
-    overlap: Overlap = Field("merge", description="What an early refill does: nothing, or it is used later.")
-    stockpile_cap_days: Days | None = Field(None, description="Most days carried over; absent: see the page.")
-    dose_change: DoseChange = Field("carry", description="What is left when the dose changes: kept, lost, converted.")
-    bridge_hospital_stays: bool = Field(False, description="A drug used at admission is used to the end of the stay.")
-    min_episode_days: Annotated[int, Field(ge=1, le=36_500)] = Field(1, description="A shorter use does not count.")
-    max_episode_days: Annotated[int, Field(ge=1, le=36_500)] | None = Field(None, description="A use is cut there.")
-    min_overlap_days: Days | None = Field(None, description="Absent: combination.min_overlap_days.")
-    drug: dict[Identifier, Policy] = Field(default_factory=dict, description="Settings of single drugs.")
-    drug_class: dict[str, Policy] = Field(default_factory=dict, description="Settings of classes of drugs.")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> ExposureRule:
-        for days, factor in (("gap_days", "gap_factor"), ("tail_days", "tail_half_lives")):
-            if getattr(self, days) is not None and getattr(self, factor) is not None:
-                raise ValueError(f"exposure_rule {self.id!r} gives both {days} and {factor}: keep one")
-        if self.stockpile_cap_days is not None and self.overlap != "stockpile_capped":
-            raise ValueError(f"exposure_rule {self.id!r}: stockpile_cap_days needs overlap = 'stockpile_capped'")
-        if self.dose_change != "carry" and self.overlap == "merge":
-            raise ValueError(f"exposure_rule {self.id!r}: dose_change needs an overlap that carries supply")
-        if self.max_episode_days is not None and self.max_episode_days < self.min_episode_days:
-            raise ValueError(f"exposure_rule {self.id!r}: max_episode_days is below min_episode_days")
-        return self
-
-
-class ExposureGrid(_Section):
-    """Further rules in one block: every combination of the values given, beside the primary rule's other settings."""
-
-    gap_days: tuple[Days, ...] = ()
-    gap_factor: tuple[Factor, ...] = ()
-    tail_days: tuple[Days, ...] = ()
-    tail_half_lives: tuple[Factor, ...] = ()
-    min_overlap_days: tuple[Days, ...] = ()
-    overlap: tuple[Overlap, ...] = ()
-
-    @model_validator(mode="after")
-    def _one_way(self) -> ExposureGrid:
-        for days, factor in (("gap_days", "gap_factor"), ("tail_days", "tail_half_lives")):
-            if getattr(self, days) and getattr(self, factor):
-                raise ValueError(f"exposure_grid gives both {days} and {factor}: keep one")
-        return self
-
-
-class Combination(_Section):
+class Combination(Section):
     """When two or three drugs together are called a combination."""
 
     min_overlap_days: Days = Field(28, description="A shorter pair episode is labelled a switch overlap.")
     max_drugs: Annotated[int, Field(ge=2, le=3)] = 3
 
 
-class Outcome(_Section):
+class Outcome(Section):
     """An outcome of the reference, or one that the reference lacks when codes or terms are given."""
 
     id: Identifier
@@ -230,7 +161,7 @@ class Outcome(_Section):
     terms: tuple[str, ...] = Field((), description="Names of adverse events, compared without case.")
 
 
-class Contrast(_Section):
+class Contrast(Section):
     """One comparison: a ladder of exposure or the number of study drugs, against an outcome."""
 
     id: Identifier
@@ -240,27 +171,27 @@ class Contrast(_Section):
     comparator_level: Literal["0", "1"] = "0"
 
 
-class Analysis(_Section):
+class Analysis(Section):
     """Settings of the estimators."""
 
     confidence_level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     period_days: Annotated[int, Field(ge=1, le=366)] = Field(30, description="Length of a pooled period.")
     small_cell: Annotated[int, Field(ge=0)] = Field(5, description="Below this many in a cell exact methods are used.")
     persistence_days: tuple[int, ...] = Field((182, 365, 730, 1095), description="Days at which persistence is read.")
-    after_stop_days: Annotated[int, Field(ge=1, le=3_650)] = Field(
+    after_stop_days: AfterStopDays = Field(
         180, description="What follows a stop, restart or switch, is looked for so long."
     )
     stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
 
 
-class Disclosure(_Section):
+class Disclosure(Section):
     """How the report treats small counts."""
 
     profile: Literal["internal", "public"] = "internal"
     minimum_count: Annotated[int, Field(ge=1, le=100)] = 5
 
 
-class Report(_Section):
+class Report(Section):
     """What the report says besides numbers."""
 
     title: str | None = None
@@ -269,7 +200,7 @@ class Report(_Section):
     benchmarks: bool = Field(True, description="Literature values beside ours.")
 
 
-class StudySpec(_Section):
+class StudySpec(Section):
     """The whole study file."""
 
     study: Study
@@ -295,6 +226,9 @@ class StudySpec(_Section):
                 raise ValueError(f"[[{name}]] id {twice[0]!r} is given twice")
         if not self.exposure_rule:
             raise ValueError("at least one [[exposure_rule]] is needed")
+        for rule in self.exposure_rule:
+            if (rule.switch_within_days or 0) > (rule.after_stop_days or self.analysis.after_stop_days):
+                raise ValueError(f"exposure_rule {rule.id!r}: switch_within_days is longer than after_stop_days")
         outcomes = {outcome.id for outcome in self.outcome}
         for contrast in self.contrast:
             if contrast.outcome not in outcomes:

@@ -18,7 +18,7 @@ from analysis.study.induction import check_induction, induction_rows, planned_co
 from analysis.study.outcomes import outcome_tables
 from analysis.study.read import StudyError, nearest
 from analysis.study.rules import DrugPolicy, policy_rows, rule_rows
-from analysis.study.spec import Drug, StudySpec
+from analysis.study.spec import RESERVED_IDS, Drug, StudySpec
 
 REFERENCE_CODES = {  # code system -> (column of codes, column that says how certain they are)
     "RxNorm": ("rxnorm_rxcui", "rxcui_certainty"),
@@ -80,7 +80,7 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
 _DRUG_SCHEMA = {
     "drug_id": pl.String, "drug_name": pl.String, "role": pl.String, "drug_class": pl.String, "agent_type": pl.String,
     "is_biologic": pl.Boolean, "is_injectable": pl.Boolean, "counts_toruner": pl.Boolean, "counts_broad": pl.Boolean,
-    "interval_days": pl.Int64, "units_per_day": pl.Float64, "new_user_washout_days": pl.Int64,
+    "interval_days": pl.Int64, "units_per_day": pl.Float64, "washout_days": pl.Int64,
 }  # fmt: skip
 
 
@@ -95,7 +95,6 @@ def _study_row(spec: StudySpec) -> pl.DataFrame:
                 "maximum_age_years": population.maximum_age_years,
                 "max_drugs": spec.combination.max_drugs,
                 "period_days": analysis.period_days, "stop_reason_window_days": analysis.stop_reason_window_days,
-                "after_stop_days": analysis.after_stop_days,
                 "confidence_level": analysis.confidence_level,
             }
         ],
@@ -168,14 +167,16 @@ def _resolve_drug(
     injectable = settings.is_injectable
     is_injectable = injectable if injectable is not None else bool(routes[0]) and "PO" not in routes
     drug_class = settings.drug_class or reference.get("drug_class") or drug_id
+    if "+" in drug_class or drug_class in RESERVED_IDS:
+        raise StudyError(f"drug {drug_id!r}: class {drug_class!r} holds a '+' or is reserved")
     half_life = settings.half_life_days or float(reference.get("half_life_days") or 0) or None
     name = settings.name or reference.get("generic_name") or drug_id.replace("_", " ")
     gap, tail = number(settings.gap_days, "gap_days"), number(settings.tail_days, "tail_days")
     interval = number(settings.interval_days, "interval_days")
-    look_back = number(settings.new_user_washout_days, "new_user_washout_days")
+    washout = number(settings.washout_days, "new_user_washout_days")
     given = settings.induction_days
     induction = planned_days(reference.get("induction_days")) if given is None else given
-    check_induction(drug_id, induction, interval_days=interval, look_back_days=look_back)
+    check_induction(drug_id, induction, interval_days=interval, look_back_days=washout)
     if role in ("study", "background") and (gap is None or tail is None):
         raise StudyError(f"drug {drug_id!r} has no gap_days or tail_days in the reference: give both in its [[drug]]")
     brands = [brand.split(" and other ")[0] for brand in (reference.get("brands") or "").split(";")]
@@ -191,11 +192,11 @@ def _resolve_drug(
             "is_injectable": is_injectable,
             "counts_toruner": flag(setting=settings.counts_toruner, column="counts_toruner"),
             "counts_broad": flag(setting=settings.counts_broad, column="counts_broad"),
-            "interval_days": interval, "units_per_day": settings.units_per_day, "new_user_washout_days": look_back,
+            "interval_days": interval, "units_per_day": settings.units_per_day, "washout_days": washout,
         },
         policy=DrugPolicy(
             drug_id=drug_id, role=role or "", drug_class=drug_class, gap_days=gap, tail_days=tail,
-            interval_days=interval, half_life_days=half_life, is_injectable=is_injectable,
+            interval_days=interval, half_life_days=half_life, washout_days=washout, is_injectable=is_injectable,
         ),
         induction=planned_covers(induction, interval_days=interval),
         codes=tuple(sorted({*(set(_reference_codes(reference)) - shared), *own_codes})),

@@ -11,6 +11,7 @@ WITH observed AS (
     c.ending,
     c.ending_date,
     c.stopped_drugs,
+    x.stopped_component,
     c.first_drug_id,
     c.is_switch_overlap,
     x.reason,
@@ -40,13 +41,13 @@ WITH observed AS (
 chosen AS (
   SELECT
     o.exposure_rule, 'all' AS regimen_id, o.regimen_id AS pair_id, o.person_id, o.start_date, o.ending, o.ending_date,
-    o.stopped_drugs, o.first_drug_id, o.is_switch_overlap, o.reason, o.reason_source, o.period_stop_date, o.min_overlap_days
+    o.stopped_drugs, o.stopped_component, o.first_drug_id, o.is_switch_overlap, o.reason, o.reason_source, o.period_stop_date, o.min_overlap_days
   FROM observed AS o
   WHERE o.overall_number = 1
   UNION ALL
   SELECT
     o.exposure_rule, o.regimen_id, o.regimen_id AS pair_id, o.person_id, o.start_date, o.ending, o.ending_date,
-    o.stopped_drugs, o.first_drug_id, o.is_switch_overlap, o.reason, o.reason_source, o.period_stop_date, o.min_overlap_days
+    o.stopped_drugs, o.stopped_component, o.first_drug_id, o.is_switch_overlap, o.reason, o.reason_source, o.period_stop_date, o.min_overlap_days
   FROM observed AS o
   QUALIFY ROW_NUMBER() OVER (PARTITION BY o.exposure_rule, o.person_id, o.regimen_id ORDER BY o.start_date, o.overall_number) = 1
 ),
@@ -66,6 +67,7 @@ followed AS (
       ELSE 'censored'
     END AS ending,
     c.stopped_drugs,
+    c.stopped_component,
     c.reason,
     c.reason_source
   FROM chosen AS c
@@ -85,6 +87,7 @@ SELECT
   f.is_switch_overlap,
   f.ending,
   CASE WHEN f.ending = 'stopped' THEN f.stopped_drugs END AS stopped_drugs,
+  CASE WHEN f.ending = 'stopped' THEN f.stopped_component END AS stopped_component,
   CASE WHEN f.ending <> 'censored' THEN f.reason END AS reason,
   CASE WHEN f.ending <> 'censored' THEN f.reason_source END AS reason_source
 FROM followed AS f
@@ -103,6 +106,7 @@ SELECT
   f.is_switch_overlap,
   f.ending,
   CASE WHEN f.ending = 'stopped' THEN f.stopped_drugs END AS stopped_drugs,
+  CASE WHEN f.ending = 'stopped' THEN f.stopped_component END AS stopped_component,
   CASE WHEN f.ending <> 'censored' THEN f.reason END AS reason,
   CASE WHEN f.ending <> 'censored' THEN f.reason_source END AS reason_source
 FROM followed AS f

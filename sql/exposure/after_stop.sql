@@ -1,5 +1,7 @@
--- What follows a stop, looked for after_stop_days: the stopped drug again (restart), a study drug that is not of the regimen
--- (switch), death, or nothing; censored where observation ends before any of these and before the window does.
+-- What follows a stop, looked for after_stop_days: the stopped drug again (restart; sooner than restart_after_days a
+-- resumption), a study drug that is not of the regimen (switch; after switch_within_days another start), death, or nothing;
+-- censored where observation ends before any of these and before the window does. The first of them is told; what it is called
+-- changes no day.
 -- remaining_regimen_id: study drugs whose use goes on over the day of the stop; not none after a combination is de-escalation.
 -- grain: exposure_rule, person_id, regimen_id, episode_number
 WITH stop AS (
@@ -10,9 +12,11 @@ WITH stop AS (
     d.episode_number,
     d.ending_date,
     d.stopped_drugs,
-    d.ending_date + CAST(s.after_stop_days AS INTEGER) AS window_stop_date
+    d.ending_date + CAST(s.after_stop_days AS INTEGER) AS window_stop_date,
+    s.restart_after_days,
+    s.switch_within_days
   FROM exposure.discontinuation AS d
-  CROSS JOIN spec.study AS s
+  INNER JOIN spec.exposure_rule AS s ON d.exposure_rule = s.exposure_rule
   WHERE d.ending = 'stopped'
 ),
 study_episode AS (
@@ -45,7 +49,10 @@ begun AS (
     k.episode_number,
     e.drug_id,
     e.start_date,
-    CASE WHEN CONTAINS(CONCAT('+', k.stopped_drugs, '+'), CONCAT('+', e.drug_id, '+')) THEN 'restart' ELSE 'switch' END AS next_event
+    CASE WHEN CONTAINS(CONCAT('+', k.stopped_drugs, '+'), CONCAT('+', e.drug_id, '+')) THEN 0 ELSE 1 END AS is_other_drug,
+    DATE_DIFF('day', k.ending_date, e.start_date) AS begun_days,
+    k.restart_after_days,
+    k.switch_within_days
   FROM stop AS k
   INNER JOIN study_episode AS e
     ON
@@ -66,9 +73,14 @@ first_begun AS (
     b.episode_number,
     b.drug_id,
     b.start_date,
-    b.next_event,
+    CASE
+      WHEN b.is_other_drug = 0 AND b.begun_days < b.restart_after_days THEN 'resumption'
+      WHEN b.is_other_drug = 0 THEN 'restart'
+      WHEN b.begun_days < b.switch_within_days THEN 'switch'
+      ELSE 'other_start'
+    END AS next_event,
     ROW_NUMBER() OVER (
-      PARTITION BY b.exposure_rule, b.person_id, b.regimen_id, b.episode_number ORDER BY b.start_date, b.next_event, b.drug_id
+      PARTITION BY b.exposure_rule, b.person_id, b.regimen_id, b.episode_number ORDER BY b.start_date, b.is_other_drug, b.drug_id
     ) AS begun_number
   FROM begun AS b
 ),

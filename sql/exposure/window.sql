@@ -39,7 +39,7 @@ drug_record AS (
     x.is_era_level,
     d.is_injectable,
     d.interval_days,
-    d.new_user_washout_days
+    d.washout_days
   FROM staged.prescription AS x
   INNER JOIN spec.drug AS d ON x.drug_id = d.drug_id
   LEFT JOIN measure AS u ON x.dose_unit = u.received
@@ -83,7 +83,7 @@ judged AS (
     r.days_supply,
     r.quantity_days,
     r.interval_days,
-    r.new_user_washout_days,
+    r.washout_days,
     CASE
       WHEN r.days_supply > 1 AND r.days_supply <= 400 THEN 'days_supply'
       WHEN r.days_supply = 1 AND NOT r.is_injectable THEN 'days_supply'
@@ -117,7 +117,7 @@ record AS (
     END AS named_stop_date,
     j.named_by,
     j.interval_days,
-    j.new_user_washout_days,
+    j.washout_days,
     j.record_use,
     j.dose,
     j.dose_unit,
@@ -129,7 +129,7 @@ dose_day AS (
     r.person_id,
     r.drug_id,
     r.start_date,
-    MIN(r.new_user_washout_days) AS new_user_washout_days,
+    MIN(r.washout_days) AS washout_days,
     MAX(COALESCE(r.named_stop_date, r.start_date + 1)) AS named_stop_date
   FROM record AS r
   INNER JOIN spec.induction AS n ON r.drug_id = n.drug_id AND n.dose_number = 1
@@ -141,7 +141,7 @@ preceded AS (
     d.person_id,
     d.drug_id,
     d.start_date,
-    d.start_date - CAST(d.new_user_washout_days AS INTEGER) AS look_back_date,
+    d.start_date - CAST(d.washout_days AS INTEGER) AS look_back_date,
     MAX(d.named_stop_date) OVER (
       PARTITION BY d.person_id, d.drug_id ORDER BY d.start_date ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
     ) AS named_until

@@ -12,6 +12,13 @@ WITH received AS (
     '' AS drug_code,
     '' AS code_system
   FROM intake.discontinuation AS d
+  UNION
+  SELECT DISTINCT
+    a.suspect_drug AS drug_source_value,
+    '' AS drug_code,
+    '' AS code_system
+  FROM intake.adverse_event AS a
+  WHERE a.suspect_drug IS NOT NULL
 ),
 by_name AS (
   SELECT r.drug_source_value, MIN(n.drug_id) AS drug_id, COUNT(DISTINCT n.drug_id) AS drug_count

@@ -21,6 +21,12 @@ reason AS (
   WHERE d.reason = 'unmapped'
   GROUP BY d.reason_source_value
 ),
+suspect AS (
+  SELECT a.suspect_drug AS source_value, COUNT(*) AS row_count
+  FROM staged.adverse_event AS a
+  WHERE a.suspect_drug IS NOT NULL AND a.suspect_drug_id IS NULL
+  GROUP BY a.suspect_drug
+),
 condition_code AS (
   SELECT COALESCE(c.code, '') AS source_value, COUNT(*) AS row_count
   FROM staged.condition AS c
@@ -32,5 +38,7 @@ UNION ALL
 SELECT 'discontinuation' AS table_name, d.source_value, '' AS code_system, d.row_count FROM discontinuation AS d
 UNION ALL
 SELECT 'discontinuation' AS table_name, r.source_value, 'reason' AS code_system, r.row_count FROM reason AS r
+UNION ALL
+SELECT 'adverse_event' AS table_name, s.source_value, 'suspect_drug' AS code_system, s.row_count FROM suspect AS s
 UNION ALL
 SELECT 'condition' AS table_name, c.source_value, '' AS code_system, c.row_count FROM condition_code AS c

@@ -4,27 +4,10 @@ SELECT
   c.exposure_rule,
   c.regimen_id,
   c.ending,
-  CASE
-    WHEN c.ending <> 'stopped' THEN ''
-    WHEN c.stopped_drugs = c.pair_id THEN 'both'
-    WHEN c.first_drug_id = 'together' THEN 'started_together'
-    WHEN c.stopped_drugs = c.first_drug_id THEN 'first_started'
-    ELSE 'second_started'
-  END AS component,
+  COALESCE(c.stopped_component, '') AS component,
   COALESCE(c.reason, '') AS reason,
   COUNT(*) AS person_count,
   CAST(SUM(c.time_days) AS BIGINT) AS person_days
 FROM cohort.combination AS c
 WHERE c.population = 'first_episode'
-GROUP BY
-  c.exposure_rule,
-  c.regimen_id,
-  c.ending,
-  CASE
-    WHEN c.ending <> 'stopped' THEN ''
-    WHEN c.stopped_drugs = c.pair_id THEN 'both'
-    WHEN c.first_drug_id = 'together' THEN 'started_together'
-    WHEN c.stopped_drugs = c.first_drug_id THEN 'first_started'
-    ELSE 'second_started'
-  END,
-  COALESCE(c.reason, '')
+GROUP BY c.exposure_rule, c.regimen_id, c.ending, COALESCE(c.stopped_component, ''), COALESCE(c.reason, '')

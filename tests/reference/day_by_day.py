@@ -23,13 +23,14 @@ class Drug:
     drug_class: str
     counts_toruner: bool
     counts_broad: bool
+    is_biologic: bool = False
 
 
 @dataclass(frozen=True)
 class Policy:
     """Settings of one drug under one rule, in days.
 
-    `cap`: most days of an early refill that are used later; 0 merges. `shortest` and `longest` use that counts.
+    `cap`: most days of an early refill used later; 0 merges. `shortest`, `longest` use, `washout` before a new one.
     `dose_change`: what is left then is carried, discarded or converted. `bridges`: use at admission goes on in hospital.
     """
 
@@ -40,6 +41,7 @@ class Policy:
     longest: int | None = None
     dose_change: str = "carry"
     bridges: bool = False
+    washout: int = 0
 
 
 @dataclass(frozen=True)
@@ -160,18 +162,24 @@ def states(history: History, drugs: Mapping[str, Drug], policies: Mapping[str, P
 def _state(
     day: int, used: Mapping[str, list[Episode]], drugs: Mapping[str, Drug], policies: Mapping[str, Policy]
 ) -> State:
-    covered = {name for name in drugs if any(day in episode.days for episode in used[name])}
-    at_risk = set(covered)
-    for name in drugs:
-        tail = max(policies[name].gap, policies[name].tail)
-        if any(episode.stop <= day < episode.stop + tail for episode in used[name]):
-            at_risk.add(name)
+    covered, at_risk = taken(day, used, policies)
     return State(
         regimen=_joined(name for name in covered if drugs[name].role == "study") or "none",
         risk_regimen=_joined(name for name in at_risk if drugs[name].role == "study") or "none",
         toruner=len({drugs[name].drug_class for name in at_risk if drugs[name].counts_toruner}),
         broad=len({drugs[name].drug_class for name in at_risk if drugs[name].counts_broad}),
     )
+
+
+def taken(day: int, used: Mapping[str, list[Episode]], policies: Mapping[str, Policy]) -> tuple[set[str], set[str]]:
+    """Drugs covered on a day, and drugs covered or in their risk tail (15)."""
+    covered = {name for name in used if any(day in episode.days for episode in used[name])}
+    at_risk = set(covered)
+    for name in used:
+        tail = max(policies[name].gap, policies[name].tail)
+        if any(episode.stop <= day < episode.stop + tail for episode in used[name]):
+            at_risk.add(name)
+    return covered, at_risk
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ from tests.whole_run import TINY, built, small_study, write_csv
 
 INTERVAL, TOGETHER, ACCOUNT = "exposure.combination_interval", "exposure.combination_episode", "quality.row_account"
 LAST = f"person_id = 1 AND start_date = (SELECT MAX(start_date) FROM {INTERVAL} WHERE person_id = 1)"
+CLASSES = "exposure.class_interval"
 DAYS, OVERLAP = "DQ076_combination_interval_person_days", "DQ076_combination_interval_overlap"
 CORRUPTIONS = [  # rule, what is done to the table, in words
     ("DQ075_combination_interval", f"UPDATE {INTERVAL} SET stop_date = start_date WHERE person_id = 1", "no length"),
@@ -29,6 +30,14 @@ CORRUPTIONS = [  # rule, what is done to the table, in words
     (DAYS, "UPDATE staged.observation_period SET stop_date = stop_date + 1", "a day too few"),
     (OVERLAP, f"UPDATE {INTERVAL} SET start_date = start_date - 1 WHERE {LAST}", "a day twice"),
     (OVERLAP, f"INSERT INTO {INTERVAL} SELECT * FROM {INTERVAL} WHERE person_id = 1", "rows twice"),
+    ("DQ075_class_interval", f"UPDATE {CLASSES} SET stop_date = start_date WHERE person_id = 1", "no length"),
+    ("DQ075_class_interval", f"UPDATE {CLASSES} SET person_id = 99 WHERE person_id = 1", "nobody's"),
+    ("DQ076_class_interval_person_days", f"DELETE FROM {CLASSES} WHERE person_id = 1", "a person without any"),
+    (
+        "DQ076_class_interval_overlap",
+        f"INSERT INTO {CLASSES} SELECT * FROM {CLASSES} WHERE person_id = 1",
+        "rows twice",
+    ),
     ("DQ076_row_account_rows_in", f"UPDATE {ACCOUNT} SET rows_in = rows_in + 1", "a lost row"),
     (
         "DQ076_row_account_rows_in",

@@ -23,15 +23,22 @@ LAST_KEYS = {
     "exposure.coverage": {"e.stop_date"},  # rows that still tie are equal
     "exposure.episode": {"o.start_date", "j.start_date"},
     "exposure.combination_interval": {
-        "d.drug_id", "e.episode_number", "c.start_date", "l.start_date", "r.rare_drugs", "n.broad_count",
+        "d.drug_id", "h.start_date", "l.start_date", "r.rare_drugs", "n.broad_count",
+        "v.event_date",  # sums over whole days: rows of one day have equal values
+    },
+    "exposure.class_interval": {
+        "c.drug_class", "e.episode_number", "r.rare_classes", "h.event_date", "c.event_date",
         "v.event_date",  # sums over whole days: rows of one day have equal values
     },
     "exposure.combination_episode": {"d.stop_date"},
     "exposure.discontinuation": {"c.reason"},
     "exposure.after_stop": {"b.drug_id"},
+    "exposure.initiation": {"e.episode_number"},
     "cohort.outcome_event": {"p.code_prefix", "r.component_id", "q.component_id"},
     "cohort.combination": {"c.episode_number", "o.overall_number"},
     "cohort.attrition": {"a.outcome_id"},
+    "summary.exposure_cell": {"i.start_date"},
+    "summary.after_stop_count": {"a.episode_number"},
 }  # fmt: skip
 
 

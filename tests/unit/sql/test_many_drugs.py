@@ -1,4 +1,4 @@
-"""Combination intervals of a study with more drugs than one number holds, against the slow reference."""
+"""Intervals by drug and by class of a study with more of either than one number holds, against the slow reference."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from tests.cases.runner import Bench, input_columns
+from tests.reference.by_class import class_intervals
 from tests.reference.day_by_day import Drug, History, Policy, states
 from tests.reference.supply import Window
 from tests.worlds import DAY_0, USES, _date, _table
 
 DRUG_COUNT = 200
-PLACES = 30  # drugs that the state of one day holds as a number
+CLASS_COUNT = 67
+PLACES = 30  # drugs, or classes, that the state of one day holds as a number
 
 
 @pytest.fixture
@@ -24,11 +26,15 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     made.close()
 
 
-def _world() -> tuple[dict[str, Drug], dict[str, Policy], list[History]]:
+def _world(class_count: int) -> tuple[dict[str, Drug], dict[str, Policy], list[History]]:
     rng = random.Random(1)  # noqa: S311
     drugs = {
         f"d{n:03d}": Drug(
-            "study" if n % 4 else "background", f"c{n % 7}", counts_toruner=n % 2 == 0, counts_broad=n % 3 == 0
+            "study" if n % 4 else "background",
+            f"c{n % class_count}",
+            counts_toruner=n % 2 == 0,
+            counts_broad=n % 3 == 0,
+            is_biologic=n % 5 == 0,
         )
         for n in range(DRUG_COUNT)
     }
@@ -42,16 +48,15 @@ def _world() -> tuple[dict[str, Drug], dict[str, Policy], list[History]]:
     return drugs, rule, persons
 
 
-def test_two_hundred_drugs_give_the_states_that_each_day_has(bench: Bench) -> None:
-    drugs, rule, persons = _world()
-    people = list(enumerate(persons, start=1))
-    used = {w.drug for h in persons for w in h.windows}
-    assert len(used) > 5 * PLACES
+def _fill(bench: Bench, drugs: dict[str, Drug], rule: dict[str, Policy], people: list[tuple[int, History]]) -> None:
     given = {
         "spec.exposure_rule": _table("exposure_rule rule_number", [("r", 1)]),
         "spec.drug": _table(
-            "drug_id role drug_class counts_toruner counts_broad",
-            [(name, d.role, d.drug_class, d.counts_toruner, d.counts_broad) for name, d in drugs.items()],
+            "drug_id role drug_class counts_toruner counts_broad is_biologic",
+            [
+                (name, d.role, d.drug_class, d.counts_toruner, d.counts_broad, d.is_biologic)
+                for name, d in drugs.items()
+            ],
         ),
         "spec.drug_policy": _table(
             "exposure_rule drug_id gap_days tail_days", [("r", name, p.gap, p.tail) for name, p in rule.items()]
@@ -71,8 +76,17 @@ def test_two_hundred_drugs_give_the_states_that_each_day_has(bench: Bench) -> No
     }
     for name, table in given.items():
         bench.fill(name, table)
-    for name in (*USES, "exposure.combination_interval"):
+    for name in USES:
         bench.build(name)
+
+
+def test_two_hundred_drugs_give_the_states_that_each_day_has(bench: Bench) -> None:
+    drugs, rule, persons = _world(class_count=7)
+    people = list(enumerate(persons, start=1))
+    used = {w.drug for h in persons for w in h.windows}
+    assert len(used) > 5 * PLACES
+    _fill(bench, drugs, rule, people)
+    bench.build("exposure.combination_interval")
     found = {
         (person, day): rest
         for person, start, stop, *rest in bench.rows(
@@ -93,3 +107,21 @@ def test_two_hundred_drugs_give_the_states_that_each_day_has(bench: Bench) -> No
         "b.risk_regimen_id AND a.toruner_count = b.toruner_count AND a.broad_count = b.broad_count"
     )
     assert touching == [(0,)], "intervals are maximal"
+
+
+def test_more_classes_than_one_number_holds_give_the_intervals_of_the_reference(bench: Bench) -> None:
+    drugs, rule, persons = _world(class_count=CLASS_COUNT)
+    people = list(enumerate(persons, start=1))
+    assert len({drugs[w.drug].drug_class for h in persons for w in h.windows}) > 2 * PLACES
+    _fill(bench, drugs, rule, people)
+    bench.build("exposure.class_interval")
+    found = bench.rows(
+        f"SELECT person_id, DATE_DIFF('day', DATE '{DAY_0}', start_date), DATE_DIFF('day', DATE '{DAY_0}', stop_date), "
+        "class_regimen_id, risk_class_regimen_id, biologic_count FROM exposure.class_interval"
+    )
+    expected = [
+        (i, start, stop, s.classes, s.risk_classes, s.biologics)
+        for i, history in people
+        for start, stop, s in class_intervals(history, drugs, rule)
+    ]
+    assert sorted(found) == sorted(expected)

@@ -12,19 +12,19 @@ from analysis.study.spec import StudySpec
 
 INFLIXIMAB = DrugPolicy(
     drug_id="infliximab", role="study", drug_class="TNF inhibitor", gap_days=28, tail_days=48, interval_days=56,
-    half_life_days=9.5, is_injectable=True,
+    half_life_days=9.5, washout_days=180, is_injectable=True,
 )  # fmt: skip
 DUPILUMAB = DrugPolicy(
     drug_id="dupilumab", role="study", drug_class="anti-IL-4R-alpha mAb", gap_days=28, tail_days=90, interval_days=14,
-    half_life_days=None, is_injectable=True,
+    half_life_days=None, washout_days=180, is_injectable=True,
 )  # fmt: skip
 PREDNISONE = DrugPolicy(
     drug_id="prednisone", role="background", drug_class="glucocorticoid", gap_days=30, tail_days=30, interval_days=1,
-    half_life_days=0.15, is_injectable=False,
+    half_life_days=0.15, washout_days=90, is_injectable=False,
 )  # fmt: skip
 TOFACITINIB = DrugPolicy(
     drug_id="tofacitinib", role="study", drug_class="JAK inhibitor", gap_days=30, tail_days=30, interval_days=1,
-    half_life_days=0.13, is_injectable=False,
+    half_life_days=0.13, washout_days=None, is_injectable=False,
 )  # fmt: skip
 DRUGS = [INFLIXIMAB, DUPILUMAB, PREDNISONE, TOFACITINIB]
 
@@ -105,6 +105,32 @@ def test_the_minimum_overlap_is_the_rules_or_that_of_the_combination() -> None:
     assert rule_rows(spec)["min_overlap_days"].to_list() == [28, 90]
 
 
+def test_the_washout_is_the_narrowest_given_then_the_drugs_own_then_the_look_back() -> None:
+    rule = {"washout_days": 10, "drug_class": {"TNF inhibitor": {"washout_days": 20}}}
+    single = rule | {"drug": {"infliximab": {"washout_days": 0}}}
+
+    def washout(settings: dict[str, Any], drug: str) -> tuple[int, str]:
+        row = policy(settings, drug)
+        return row["washout_days"], row["washout_source"]
+
+    assert washout({}, "infliximab") == (180, "drug")
+    assert washout({}, "tofacitinib") == (365, "look_back")
+    assert washout(rule, "dupilumab") == (10, "rule")
+    assert washout(rule, "infliximab") == (20, "class")
+    assert washout(single, "infliximab") == (0, "single_drug")
+    assert washout(rule, "prednisone") == (90, "drug")  # background drugs follow no rule
+
+
+def test_what_follows_a_stop_is_looked_for_as_the_rule_says_or_the_analysis() -> None:
+    spec = study(
+        {"id": "primary"},
+        {"id": "short", "after_stop_days": 90},
+        {"id": "strict", "after_stop_days": 365, "restart_after_days": 60, "switch_within_days": 30},
+    )
+    rows = rule_rows(spec).select("after_stop_days", "restart_after_days", "switch_within_days").rows()
+    assert rows == [(180, 0, 180), (90, 0, 90), (365, 60, 30)]
+
+
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
@@ -113,6 +139,8 @@ def test_the_minimum_overlap_is_the_rules_or_that_of_the_combination() -> None:
         ({"stockpile_cap_days": 3}, "stockpile_capped"),
         ({"min_episode_days": 5, "max_episode_days": 4}, "max_episode_days"),
         ({"overlap": "pile"}, "stockpile"),
+        ({"switch_within_days": 181}, "switch_within_days"),
+        ({"after_stop_days": 90, "switch_within_days": 91}, "switch_within_days"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(rule: dict[str, Any], said: str) -> None:
@@ -130,7 +158,7 @@ def test_unknown_drugs_and_classes_of_a_rule_name_the_nearest() -> None:
 def test_a_gap_factor_without_an_interval_is_refused() -> None:
     nameless = DrugPolicy(
         drug_id="x", role="study", drug_class="x", gap_days=1, tail_days=1, interval_days=None, half_life_days=None,
-        is_injectable=False,
+        washout_days=None, is_injectable=False,
     )  # fmt: skip
     with pytest.raises(StudyError, match="interval_days of 'x'"):
         policy_rows(study({"id": "primary", "gap_factor": 1}), [nameless])

@@ -105,6 +105,14 @@ def test_a_type_stands_for_its_drugs_and_a_drug_named_by_itself_wins() -> None:
             "drug 'newdrug' has no gap_days or tail_days in the reference",
         ),
         (
+            {"drugs": {"study": ["omalizumab"]}, "drug": [{"id": "omalizumab", "drug_class": "anti-IgE + more"}]},
+            "drug 'omalizumab': class 'anti-IgE + more' holds a '+' or is reserved",
+        ),
+        (
+            {"drugs": {"study": ["omalizumab"]}, "drug": [{"id": "omalizumab", "drug_class": "none"}]},
+            "class 'none' holds a '+' or is reserved",
+        ),
+        (
             {"exposure_rule": [{"id": "primary", "drug": {"omalizumb": {}}}]},
             "exposure_rule 'primary': unknown drug 'omalizumb' (did you mean 'omalizumab'?)",
         ),
@@ -177,7 +185,7 @@ def test_a_drug_of_the_study_file_needs_no_reference() -> None:
         "counts_broad": True,
         "interval_days": 7,
         "units_per_day": None,
-        "new_user_washout_days": None,
+        "washout_days": None,
     }
     assert _policy(tables, "new_drug") == (5, 6)
 
@@ -259,7 +267,7 @@ def test_induction_comes_from_the_reference_unless_the_study_file_gives_another_
     changed = _tables(drugs=drugs, drug=own)
     assert _induction(changed, "infliximab") == []
     assert _induction(changed, "omalizumab") == [(1, 10)]
-    assert tables["drug"].filter(pl.col("drug_id") == "infliximab")["new_user_washout_days"].to_list() == [180]
+    assert tables["drug"].filter(pl.col("drug_id") == "infliximab")["washout_days"].to_list() == [180]
 
 
 def test_the_reference_writes_an_induction_as_rising_days_from_0_or_leaves_it_to_the_note() -> None:
@@ -279,7 +287,7 @@ def test_the_reference_writes_an_induction_as_rising_days_from_0_or_leaves_it_to
         ({"induction_days": [0, 401]}, "by at most 400 days a dose"),
         ({"units_per_day": 0.0005}, "greater than or equal to 0.001"),
         ({"units_per_day": 1.0005}, "more than three decimals"),
-        ({"new_user_washout_days": 0}, "greater than or equal to 1"),
+        ({"induction_days": [0, 14], "washout_days": 0}, "no washout_days"),
     ],
 )
 def test_a_series_or_a_number_of_units_that_cannot_be_used_is_refused(setting: dict[str, Any], told: str) -> None:
@@ -288,11 +296,11 @@ def test_a_series_or_a_number_of_units_that_cannot_be_used_is_refused(setting: d
 
 @pytest.mark.parametrize(
     ("missing", "told"),
-    [("interval_days", "no interval_days"), ("new_user_washout_days", "no new_user_washout_days")],
+    [("interval_days", "no interval_days"), ("washout_days", "no washout_days")],
 )
 def test_an_induction_needs_an_interval_after_it_and_a_look_back_before_it(missing: str, told: str) -> None:
     drug = {"id": "mine", "gap_days": 1, "tail_days": 1, "induction_days": [0, 3], "interval_days": 7}
-    drug |= {"new_user_washout_days": 90, "units_per_day": 0.5}
+    drug |= {"washout_days": 90, "units_per_day": 0.5}
     drugs = {"study": ["mine"]}
     assert _induction(_tables(drugs=drugs, drug=[drug]), "mine") == [(1, 3)]
     assert _tables(drugs=drugs, drug=[drug])["drug"]["units_per_day"].to_list() == [0.5]
