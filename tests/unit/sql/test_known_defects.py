@@ -118,7 +118,9 @@ def test_drug_era_a_supply_of_28_days_covers_28_days_and_the_gap_between_two_is_
         bench.fill("staged.prescription", _table("prescription_id person_id drug_id start_date days_supply", rows))
         for name in ("exposure.window", *USES):
             bench.build(name)
-        covers = bench.rows("SELECT DATE_DIFF('day', start_date, stop_date) FROM exposure.\"window\" ORDER BY start_date")
+        covers = bench.rows(
+            "SELECT DATE_DIFF('day', start_date, stop_date) FROM exposure.\"window\" ORDER BY start_date"
+        )
         assert covers == [(28,), (28,)]
         # 29 January to 27 February are 30 uncovered days: one use of 28 + 30 + 28 days under a gap of 30.
         used = bench.rows("SELECT DATE_DIFF('day', start_date, stop_date), prescription_count FROM exposure.episode")
