@@ -8,7 +8,7 @@ The measurement fails when two ways give different rows. The drug_era algorithm 
 after the end; its end is start + days supplied, which is our exclusive stop date, so with supplies the rows must be the same. Only where a
 record gives an end date of its own, inclusive, do the two differ, by one day of gap; generated records have none.
 
-    python -m benchmarks.exposure [--rows N ...] [--rounds N] [--memory-limit 2GB] [--ways NAME ...] [--write PAGE]
+    python -m benchmarks.exposure [--rows N ...] [--rounds N] [--memory-limit 2GB] [--ways NAME ...] [--write PAGE [--part NAME]]
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +32,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks.exposure_methods import METHODS, add_episodes, prepare
+from benchmarks.exposure_arrays import episode_numpy, interval_polars
+from benchmarks.exposure_methods import add_episodes, prepare, sql_step
 from benchmarks.pages import commit, machine, replace_part
 
 DRUG_COUNT = 30
@@ -123,13 +124,22 @@ def write_source(folder: Path, *, rows: int, seed: int = 1) -> int:
     return count
 
 
-SAME_ROWS = (("drug_era", "episode_text", "episode_enum"), ("interval_sql", "interval_polars"))
+METHODS: dict[str, Callable[[Path, str | None], None]] = {
+    **{
+        name: lambda folder, limit, name=name: sql_step(folder, name, memory_limit=limit)
+        for name in ("sort", "drug_era", "episode_sql", "interval_sql", "class_sql")
+    },
+    "episode_numpy": lambda folder, _: episode_numpy(folder),
+    "interval_polars": lambda folder, _: interval_polars(folder),
+}
+SAME_ROWS = (("drug_era", "episode_sql", "episode_numpy"), ("interval_sql", "interval_polars"))
 NAMES = {
     "sort": "DuckDB sorts person, drug, start, days",
     "drug_era": "OMOP drug_era algorithm",
-    "episode_text": "`exposure/episode.sql`, drug_id as text",
-    "episode_enum": "`exposure/episode.sql`, drug_id as ENUM",
+    "episode_sql": "`exposure/coverage.sql` and `episode.sql`, with endings",
+    "episode_numpy": "one sort in numpy, without endings",
     "interval_sql": "`exposure/combination_interval.sql`",
+    "class_sql": "`exposure/class_interval.sql`",
     "interval_polars": "the same sweep in polars",
 }
 Measured = dict[str, dict[str, float]]
@@ -149,9 +159,9 @@ def _fingerprint(way: str, result: Path) -> dict[str, float]:
         return {}
     columns = {
         "drug_era": "person_id, drug, start_date, stop_date, prescription_count",
-        "interval_sql": "COLUMNS(*)",
-        "interval_polars": "COLUMNS(*)",
-    }.get(way, "person_id, CAST(RIGHT(drug_id, 2) AS INTEGER) AS drug, start_date, stop_date, prescription_count")
+        "episode_numpy": "person_id, drug, start_date, stop_date, prescription_count",
+        "episode_sql": "person_id, CAST(RIGHT(drug_id, 2) AS INTEGER) AS drug, start_date, stop_date, prescription_count",
+    }.get(way, "COLUMNS(*)")
     with duckdb.connect() as con:
         row = con.execute(
             f"SELECT COUNT(*), SUM(stop_date - start_date), BIT_XOR(HASH(r)) FROM (SELECT {columns} FROM '{result}') AS r"
@@ -187,8 +197,7 @@ def require_same_rows(measured: Measured) -> None:
 def make_input(folder: Path, *, rows: int, memory_limit: str | None) -> int:
     """Records, databases and episodes that the ways read; returns the number of prescriptions."""
     count = write_source(folder / "source", rows=rows)
-    for kind in ("text", "enum"):
-        prepare(folder / "source", folder / f"{kind}.duckdb", enum=kind == "enum", memory_limit=memory_limit)
+    prepare(folder, memory_limit=memory_limit)
     add_episodes(folder, memory_limit=memory_limit)
     return count
 
@@ -227,8 +236,8 @@ def page(found: dict[int, list[Measured]], *, memory_limit: str | None) -> str:
                 f"| {_median(rounds, way, 'peak_mib'):.0f} |"
             )
         for over, under in (
-            ("drug_era", "episode_enum"),
-            ("drug_era", "episode_text"),
+            ("drug_era", "episode_sql"),
+            ("drug_era", "episode_numpy"),
             ("interval_sql", "interval_polars"),
         ):
             if {over, under} <= set(rounds[0]):
@@ -258,6 +267,7 @@ def main() -> None:
     parser.add_argument("--memory-limit")
     parser.add_argument("--ways", nargs="+", choices=list(METHODS), default=list(METHODS))
     parser.add_argument("--write", type=Path)
+    parser.add_argument("--part", default="exposure", help="part of the page that is replaced")
     parser.add_argument("--child", nargs=2, metavar=("WAY", "FOLDER"))
     parser.add_argument("--make-input", nargs=2, metavar=("ROWS", "FOLDER"))
     options = parser.parse_args()
@@ -275,7 +285,7 @@ def main() -> None:
         found[count] = rounds
     text = page(found, memory_limit=options.memory_limit)
     if options.write:
-        replace_part(options.write, "exposure", text)
+        replace_part(options.write, options.part, text)
     print(text)
 
 

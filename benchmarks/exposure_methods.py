@@ -1,21 +1,20 @@
 """The ways to episodes and combination intervals that `benchmarks.exposure` measures, and the tables they read.
 
-Owns what stands beside the project's SQL: DuckDB's sort, the OMOP drug_era algorithm in our own words, and a polars
-formulation of the combination sweep. Measures nothing.
+Owns what stands beside the project's SQL in DuckDB: its sort, and the OMOP drug_era algorithm in our own words. What works on
+arrays is in `benchmarks.exposure_arrays`. Measures nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-import polars as pl
 
 from sql.catalog import queries
 
 GAP_DAYS, TAIL_DAYS = 30, 60
 STUDY_DRUGS = 24  # of 30; the others are background drugs
+DATABASE = "bench.duckdb"
 
 SPEC = f"""
 CREATE SCHEMA spec; CREATE SCHEMA staged; CREATE SCHEMA exposure;
@@ -24,7 +23,7 @@ CREATE TABLE spec.exposure_rule AS
     CAST(1 AS BIGINT) AS min_episode_days, CAST(NULL AS BIGINT) AS max_episode_days, CAST(28 AS BIGINT) AS min_overlap_days;
 CREATE TABLE spec.drug AS SELECT
   FORMAT('drug_{{:02d}}', n) AS drug_id, CASE WHEN n < {STUDY_DRUGS} THEN 'study' ELSE 'background' END AS role,
-  CONCAT('class_', n // 2) AS drug_class, n % 3 = 0 OR n >= {STUDY_DRUGS} AS counts_toruner, n % 4 < 3 AS counts_broad
+  CONCAT('class_', n // 2) AS drug_class, n % 3 = 0 OR n >= {STUDY_DRUGS} AS counts_toruner, n % 4 < 3 AS counts_broad, n % 2 = 0 AS is_biologic
   FROM RANGE(30) AS r (n);
 CREATE TABLE spec.drug_policy AS SELECT
   'primary' AS exposure_rule, d.drug_id, CAST({GAP_DAYS} AS BIGINT) AS gap_days, CAST({TAIL_DAYS} AS BIGINT) AS tail_days,
@@ -33,15 +32,11 @@ CREATE TABLE spec.drug_policy AS SELECT
 """
 
 
-def prepare(source: Path, database: Path, *, enum: bool, memory_limit: str | None) -> None:
-    """A database with the tables that the project's SQL reads, `drug_id` as text or as an ENUM."""
-    with connected(database, memory_limit=memory_limit, read_only=False) as con:
+def prepare(folder: Path, *, memory_limit: str | None) -> None:
+    """A database with the tables that the project's SQL reads, from the folder's `source`."""
+    source = folder / "source"
+    with connected(folder / DATABASE, memory_limit=memory_limit, read_only=False) as con:
         con.execute(SPEC)
-        names = ", ".join(f"'drug_{n:02d}'" for n in range(30))
-        kind = f"ENUM ({names})" if enum else "VARCHAR"
-        con.execute(f"CREATE TYPE spec.drug_name AS {kind}")
-        for table in ("drug", "drug_policy"):
-            con.execute(f"ALTER TABLE spec.{table} ALTER drug_id TYPE {'spec.drug_name' if enum else 'VARCHAR'}")
         con.execute(
             f"""
             CREATE TABLE staged.observation_period AS SELECT * FROM '{source}/observation_period.parquet';
@@ -50,7 +45,7 @@ def prepare(source: Path, database: Path, *, enum: bool, memory_limit: str | Non
             CREATE TABLE exposure.hospital_stay AS
               SELECT o.person_id, o.start_date, o.stop_date FROM staged.observation_period AS o WHERE FALSE;
             CREATE TABLE exposure."window" AS SELECT
-              CONCAT('rx', p.file_row_number) AS prescription_id, p.person_id, CAST(FORMAT('drug_{{:02d}}', p.drug) AS {kind}) AS drug_id,
+              CONCAT('rx', p.file_row_number) AS prescription_id, p.person_id, FORMAT('drug_{{:02d}}', p.drug) AS drug_id,
               'dispensing' AS record_type, p.start_date, p.start_date + p.days AS stop_date, 'days_supply' AS window_source,
               'used' AS record_use, CAST(NULL AS DECIMAL(18, 6)) AS day_dose, CAST(NULL AS VARCHAR) AS dose_unit, FALSE AS is_era_level
               FROM READ_PARQUET('{source}/prescription.parquet', file_row_number = TRUE) AS p
@@ -59,8 +54,8 @@ def prepare(source: Path, database: Path, *, enum: bool, memory_limit: str | Non
 
 
 def add_episodes(folder: Path, *, memory_limit: str | None) -> None:
-    """The episodes that the combination step reads: a table of the text database and a Parquet file for polars."""
-    with connected(folder / "text.duckdb", memory_limit=memory_limit, read_only=False) as con:
+    """The episodes that the combination step reads: a table of the database and a Parquet file for polars."""
+    with connected(folder / DATABASE, memory_limit=memory_limit, read_only=False) as con:
         con.execute(f"CREATE TABLE exposure.episode AS {episode_step()}")
         con.execute(f"COPY exposure.episode TO '{folder}/episode.parquet'")
         con.execute(f"COPY (SELECT * FROM spec.drug ORDER BY drug_id) TO '{folder}/drug.parquet'")
@@ -146,124 +141,9 @@ def sql_step(folder: Path, name: str, *, memory_limit: str | None) -> None:
     text = {
         "sort": f"SELECT {columns} FROM '{source}/prescription.parquet' ORDER BY person_id, drug, start_date",
         "drug_era": drug_era(source),
-        "episode_text": episode_step(),
-        "episode_enum": episode_step(),
+        "episode_sql": episode_step(),
         "interval_sql": queries()["exposure.combination_interval"].text,
+        "class_sql": queries()["exposure.class_interval"].text,
     }[name]
-    database = folder / ("enum.duckdb" if name == "episode_enum" else "text.duckdb")
-    with connected(database, memory_limit=memory_limit) as con:
+    with connected(folder / DATABASE, memory_limit=memory_limit) as con:
         con.execute(f"COPY ({text}) TO '{folder}/result.parquet' (COMPRESSION lz4)")
-
-
-def interval_polars(folder: Path) -> None:
-    """Combination intervals in polars: events, one running sum over all persons, states spelt out once, merged.
-
-    Each person's changes cancel, so the sum needs no grouping: a freedom that DuckDB's parallel windows lack.
-    """
-    drugs = pl.read_parquet(folder / "drug.parquet").with_row_index("place", offset=0)
-    drugs = drugs.with_columns(
-        weight=pl.lit(4, dtype=pl.Int64).pow(pl.col("place")), is_study=pl.col("role") == "study"
-    )
-    windows = _risk_windows(folder, drugs)
-    period = pl.scan_parquet(folder / "source" / "observation_period.parquet")
-    on, off = pl.lit(1, dtype=pl.Int8), pl.lit(-1, dtype=pl.Int8)
-    none, weight = pl.lit(0, dtype=pl.Int64), pl.col("weight")
-    event = pl.concat(
-        [
-            _events(windows, "start_date", pl.when("is_study").then(weight * 2).otherwise(weight), on * 0),
-            _events(windows.filter("is_study"), "stop_date", -weight, on * 0),
-            _events(windows, "risk_until", -weight, on * 0),
-            _events(period, "start_date", none, on),
-            _events(period, "stop_date", none, off),
-        ]
-    )
-    day = ("person_id", "date")
-    same_day = pl.all_horizontal(pl.col(c) == pl.col(c).shift(-1) for c in day).fill_null(False)
-    segment = (
-        event.sort(day)
-        .with_columns(pl.col("state").cum_sum(), pl.col("observed").cast(pl.Int64).cum_sum())
-        .filter(~same_day)
-        .select(*day, state=pl.when(pl.col("observed") > 0).then("state").otherwise(-1))
-        .collect(engine="streaming")
-    )
-    kind = _kinds(segment.select("state").unique().filter(pl.col("state") >= 0), drugs)
-    changed = (pl.col("kind") != pl.col("kind").shift(1)) | (pl.col("person_id") != pl.col("person_id").shift(1))
-    spell = (
-        segment.lazy()
-        .join(kind.lazy().select("state", "kind"), on="state", how="left", maintain_order="left")
-        .with_columns(pl.col("kind").fill_null(0))
-        .filter(changed.fill_null(True))
-        .with_columns(stop_date=pl.col("date").shift(-1))
-        .filter(pl.col("kind") > 0)
-    )
-    labels = kind.lazy().drop("state").unique("kind")
-    (
-        spell.join(labels, on="kind", how="left")
-        .select(
-            pl.lit("primary").alias("exposure_rule"),
-            "person_id",
-            pl.col("date").alias("start_date"),
-            "stop_date",
-            *LABELS,
-        )
-        .sink_parquet(folder / "result.parquet", compression="lz4")
-    )
-
-
-LABELS = ("regimen_id", "risk_regimen_id", "drug_count", "risk_drug_count", "toruner_count", "broad_count")
-
-
-def _risk_windows(folder: Path, drugs: pl.DataFrame) -> pl.LazyFrame:
-    same = pl.all_horizontal(pl.col(c) == pl.col(c).shift(-1) for c in ("person_id", "place"))
-    tail_end = pl.col("stop_date") + pl.duration(days=max(GAP_DAYS, TAIL_DAYS))
-    return (
-        pl.scan_parquet(folder / "episode.parquet")
-        .select("person_id", "drug_id", "start_date", "stop_date")
-        .join(drugs.lazy().select("drug_id", "place", "weight", "is_study"), on="drug_id")
-        .sort("person_id", "place", "start_date")
-        .with_columns(risk_until=pl.min_horizontal(tail_end, pl.when(same).then(pl.col("start_date").shift(-1))))
-        .collect(engine="streaming")
-        .lazy()
-    )
-
-
-def _events(rows: pl.LazyFrame, date: str, state: pl.Expr, observed: pl.Expr) -> pl.LazyFrame:
-    return rows.select("person_id", date=pl.col(date), state=state, observed=observed)
-
-
-def _kinds(states: pl.DataFrame, drugs: pl.DataFrame) -> pl.DataFrame:
-    covered = pl.col("is_study") & (pl.col("digit") == 2)
-    spelt = (
-        states.lazy()
-        .join(drugs.lazy(), how="cross")
-        .with_columns(digit=(pl.col("state") // pl.col("weight")) % 4)
-        .filter(pl.col("digit") > 0)
-        .sort("state", "drug_id")
-        .group_by("state")
-        .agg(
-            regimen_id=pl.col("drug_id").filter(covered).str.join("+"),
-            risk_regimen_id=pl.col("drug_id").filter(pl.col("is_study")).str.join("+"),
-            drug_count=covered.sum().cast(pl.Int64),
-            risk_drug_count=pl.col("is_study").sum().cast(pl.Int64),
-            toruner_count=pl.col("drug_class").filter(pl.col("counts_toruner")).n_unique().cast(pl.Int64),
-            broad_count=pl.col("drug_class").filter(pl.col("counts_broad")).n_unique().cast(pl.Int64),
-        )
-    )
-    named = (
-        states.lazy()
-        .join(spelt, on="state", how="left")
-        .with_columns(
-            pl.col("regimen_id", "risk_regimen_id").fill_null("").replace("", "none"), pl.col(LABELS[2:]).fill_null(0)
-        )
-    )
-    alike = pl.struct("regimen_id", "risk_regimen_id", "toruner_count", "broad_count")
-    return named.with_columns(kind=alike.rank("dense").cast(pl.Int64)).collect()
-
-
-METHODS: dict[str, Callable[[Path, str | None], None]] = {
-    **{
-        name: lambda folder, limit, name=name: sql_step(folder, name, memory_limit=limit)
-        for name in ("sort", "drug_era", "episode_text", "episode_enum", "interval_sql")
-    },
-    "interval_polars": lambda folder, _: interval_polars(folder),
-}

@@ -15,7 +15,8 @@ placed_drug AS (
   SELECT
     d.drug_id,
     d.role = 'study' AS is_study,
-    d.drug_class,
+    DENSE_RANK() OVER (ORDER BY d.drug_class) AS class_number,
+    ROW_NUMBER() OVER (ORDER BY d.drug_id) AS drug_number,
     d.counts_toruner,
     d.counts_broad,
     ROW_NUMBER() OVER (ORDER BY COALESCE(u.episode_count, 0) DESC, d.drug_id) AS place
@@ -165,12 +166,12 @@ spelt AS (
   SELECT
     g.state,
     g.rare_number,
-    STRING_AGG(CASE WHEN p.is_study AND g.digit = 2 THEN p.drug_id END, '+' ORDER BY CAST(p.drug_id AS VARCHAR)) AS regimen_id,
-    STRING_AGG(CASE WHEN p.is_study THEN p.drug_id END, '+' ORDER BY CAST(p.drug_id AS VARCHAR)) AS risk_regimen_id,
+    STRING_AGG(CASE WHEN p.is_study AND g.digit = 2 THEN p.drug_id END, '+' ORDER BY p.drug_number) AS regimen_id,
+    STRING_AGG(CASE WHEN p.is_study THEN p.drug_id END, '+' ORDER BY p.drug_number) AS risk_regimen_id,
     COUNT(CASE WHEN p.is_study AND g.digit = 2 THEN 1 END) AS drug_count,
     COUNT(CASE WHEN p.is_study THEN 1 END) AS risk_drug_count,
-    COUNT(DISTINCT CASE WHEN p.counts_toruner THEN p.drug_class END) AS toruner_count,
-    COUNT(DISTINCT CASE WHEN p.counts_broad THEN p.drug_class END) AS broad_count
+    COUNT(DISTINCT CASE WHEN p.counts_toruner THEN p.class_number END) AS toruner_count,
+    COUNT(DISTINCT CASE WHEN p.counts_broad THEN p.class_number END) AS broad_count
   FROM digit AS g
   INNER JOIN placed_drug AS p ON g.place = p.place
   WHERE g.digit > 0

@@ -10,7 +10,6 @@ WITH policy AS (
     h.handling_number,
     h.drug_id,
     g.gap_days,
-    s.min_episode_days,
     s.max_episode_days
   FROM spec.drug_policy AS g
   INNER JOIN spec.exposure_rule AS s ON g.exposure_rule = s.exposure_rule
@@ -44,6 +43,8 @@ joined AS (
     o.handling_number,
     o.person_id,
     o.start_date,
+    ROW_NUMBER() OVER (PARTITION BY o.person_id, o.handling_number, o.rule_number ORDER BY o.start_date) AS use_number,
+    LEAD(o.start_date) OVER (PARTITION BY o.person_id, o.handling_number, o.rule_number ORDER BY o.start_date) AS next_start_date,
     COALESCE(
       LEAD(o.covered_until) OVER (PARTITION BY o.person_id, o.handling_number, o.rule_number ORDER BY o.start_date),
       o.last_stop_date
@@ -54,21 +55,40 @@ joined AS (
     ) - o.record_number AS prescription_count
   FROM opening AS o
 ),
+-- A rule under which every use counts numbers them once; under the others they are numbered again without the short ones.
+counted AS (
+  SELECT j.rule_number, j.handling_number, j.person_id, j.start_date, j.use_number, j.next_start_date, j.covered_until, j.prescription_count
+  FROM joined AS j
+  INNER JOIN spec.exposure_rule AS s ON j.rule_number = s.rule_number
+  WHERE s.min_episode_days <= 1
+  UNION ALL
+  SELECT
+    j.rule_number,
+    j.handling_number,
+    j.person_id,
+    j.start_date,
+    ROW_NUMBER() OVER (PARTITION BY j.person_id, j.handling_number, j.rule_number ORDER BY j.start_date) AS use_number,
+    LEAD(j.start_date) OVER (PARTITION BY j.person_id, j.handling_number, j.rule_number ORDER BY j.start_date) AS next_start_date,
+    j.covered_until,
+    j.prescription_count
+  FROM joined AS j
+  INNER JOIN spec.exposure_rule AS s ON j.rule_number = s.rule_number
+  WHERE s.min_episode_days > 1 AND DATE_DIFF('day', j.start_date, j.covered_until) >= s.min_episode_days
+),
 measured AS (
   SELECT
     g.exposure_rule,
-    j.person_id,
+    c.person_id,
     g.drug_id,
-    ROW_NUMBER() OVER (PARTITION BY j.person_id, j.handling_number, j.rule_number ORDER BY j.start_date) AS episode_number,
-    j.start_date,
-    LEAD(j.start_date) OVER (PARTITION BY j.person_id, j.handling_number, j.rule_number ORDER BY j.start_date) AS next_start_date,
-    LEAST(j.covered_until, COALESCE(j.start_date + CAST(g.max_episode_days AS INTEGER), j.covered_until)) AS stop_date,
-    COALESCE(j.covered_until > j.start_date + CAST(g.max_episode_days AS INTEGER), FALSE) AS is_cut,
+    c.use_number AS episode_number,
+    c.start_date,
+    LEAST(c.covered_until, COALESCE(c.start_date + CAST(g.max_episode_days AS INTEGER), c.covered_until)) AS stop_date,
+    c.next_start_date,
+    COALESCE(c.covered_until > c.start_date + CAST(g.max_episode_days AS INTEGER), FALSE) AS is_cut,
     g.gap_days,
-    j.prescription_count
-  FROM joined AS j
-  INNER JOIN policy AS g ON j.rule_number = g.rule_number AND j.handling_number = g.handling_number
-  WHERE DATE_DIFF('day', j.start_date, j.covered_until) >= g.min_episode_days
+    c.prescription_count
+  FROM counted AS c
+  INNER JOIN policy AS g ON c.rule_number = g.rule_number AND c.handling_number = g.handling_number
 ),
 ended AS (
   SELECT

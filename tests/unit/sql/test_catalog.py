@@ -23,7 +23,7 @@ LAST_KEYS = {
     "exposure.coverage": {"e.stop_date"},  # rows that still tie are equal
     "exposure.episode": {"o.start_date", "j.start_date"},
     "exposure.combination_interval": {
-        "d.drug_id", "h.start_date", "l.start_date", "r.rare_drugs", "n.broad_count",
+        "d.drug_class", "d.drug_id", "h.start_date", "l.start_date", "r.rare_drugs", "n.broad_count",
         "v.event_date",  # sums over whole days: rows of one day have equal values
     },
     "exposure.class_interval": {
