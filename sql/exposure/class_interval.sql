@@ -37,7 +37,7 @@ policy AS (
   INNER JOIN spec.exposure_rule AS s ON g.exposure_rule = s.exposure_rule
   WHERE d.role IN ('study', 'background')
 ),
-followed AS (
+risk_window AS (
   SELECT
     g.rule_number,
     e.person_id,
@@ -45,21 +45,10 @@ followed AS (
     g.biologic_weight,
     e.start_date,
     e.stop_date AS covered_until,
-    e.stop_date + CAST(g.risk_tail_days AS INTEGER) AS tail_until,
-    LEAD(e.start_date) OVER (PARTITION BY g.rule_number, e.person_id, e.drug_id ORDER BY e.episode_number) AS next_date
+    LEAST(e.stop_date + CAST(g.risk_tail_days AS INTEGER), COALESCE(e.next_start_date, e.stop_date + CAST(g.risk_tail_days AS INTEGER)))
+      AS risk_until
   FROM exposure.episode AS e
   INNER JOIN policy AS g ON e.exposure_rule = g.exposure_rule AND e.drug_id = g.drug_id
-),
-risk_window AS (
-  SELECT
-    f.rule_number,
-    f.person_id,
-    f.place,
-    f.biologic_weight,
-    f.start_date,
-    f.covered_until,
-    LEAST(f.tail_until, COALESCE(f.next_date, f.tail_until)) AS risk_until
-  FROM followed AS f
 ),
 drug_event AS (
   SELECT

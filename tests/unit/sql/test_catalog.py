@@ -27,7 +27,7 @@ LAST_KEYS = {
         "v.event_date",  # sums over whole days: rows of one day have equal values
     },
     "exposure.class_interval": {
-        "c.drug_class", "e.episode_number", "r.rare_classes", "h.event_date", "c.event_date",
+        "c.drug_class", "r.rare_classes", "h.event_date", "c.event_date",
         "v.event_date",  # sums over whole days: rows of one day have equal values
     },
     "exposure.combination_episode": {"d.stop_date"},
