@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_PROJECT_ENVIRONMENT := .venv
 export COEXPOSURE_HOME := $(CURDIR)
 
-.PHONY: demo test lint check truth bench webserver clean
+.PHONY: demo test lint check truth bench bench-large webserver clean
 demo: $(STAMP)
 	.venv/bin/coexposure demo
 
@@ -32,7 +32,12 @@ truth:
 bench: $(STAMP)
 	.venv/bin/python -m benchmarks.end_to_end --write docs/benchmarks.md
 	.venv/bin/python -m benchmarks.recovery --write docs/benchmarks.md
-	.venv/bin/python -m benchmarks.exposure --write docs/benchmarks.md
+	.venv/bin/python -m benchmarks.exposure --rows 1000000 10000000 --write docs/benchmarks.md
+
+# 100 million prescriptions under a memory limit: some 5 minutes and 6 GB of temporary space.
+bench-large: $(STAMP)
+	.venv/bin/python -m benchmarks.exposure --rows 100000000 --rounds 1 --memory-limit 2GB \
+	  --ways sort episode_sql interval_sql --write docs/benchmarks.md --part exposure_100m
 
 webserver: $(STAMP)
 	DAGSTER_HOME=$(CURDIR) .venv/bin/dagster dev -m pipelines.definitions

@@ -264,7 +264,7 @@ def _ratio(rounds: list[Measured], over: str, under: str) -> float:
 def main() -> None:
     """Measures and prints, or writes the page's part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--rows", type=int, nargs="+", default=[1_000_000, 10_000_000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--memory-limit")
     parser.add_argument("--ways", nargs="+", choices=list(METHODS), default=list(METHODS))
