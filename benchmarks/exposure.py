@@ -229,7 +229,7 @@ def page(found: dict[int, list[Measured]], *, memory_limit: str | None) -> str:
         "process, from its input to Parquet; ratios are of the same round. Ways to one table gave the same rows.",
     ]
     for rows, rounds in found.items():
-        lines += ["", f"{rows:,} prescriptions, {len(rounds)} rounds:", ""]
+        lines += ["", f"{rows:,} prescriptions, {len(rounds)} round{'s' if len(rounds) > 1 else ''}:", ""]
         lines += ["| what | rows | seconds | times the sort | peak resident MiB |", "|---|--:|--:|--:|--:|"]
         for way in rounds[0]:
             ratio = f"{_ratio(rounds, way, 'sort'):.2f}" if "sort" in rounds[0] else ""

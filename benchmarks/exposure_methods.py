@@ -23,7 +23,8 @@ CREATE TABLE spec.exposure_rule AS
     CAST(1 AS BIGINT) AS min_episode_days, CAST(NULL AS BIGINT) AS max_episode_days, CAST(28 AS BIGINT) AS min_overlap_days;
 CREATE TABLE spec.drug AS SELECT
   FORMAT('drug_{{:02d}}', n) AS drug_id, CASE WHEN n < {STUDY_DRUGS} THEN 'study' ELSE 'background' END AS role,
-  CONCAT('class_', n // 2) AS drug_class, n % 3 = 0 OR n >= {STUDY_DRUGS} AS counts_toruner, n % 4 < 3 AS counts_broad, n % 2 = 0 AS is_biologic
+  CONCAT('class_', n // 2) AS drug_class, n % 3 = 0 OR n >= {STUDY_DRUGS} AS counts_toruner, n % 4 < 3 AS counts_broad,
+  n % 2 = 0 AS is_biologic
   FROM RANGE(30) AS r (n);
 CREATE TABLE spec.drug_policy AS SELECT
   'primary' AS exposure_rule, d.drug_id, CAST({GAP_DAYS} AS BIGINT) AS gap_days, CAST({TAIL_DAYS} AS BIGINT) AS tail_days,
