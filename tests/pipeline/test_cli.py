@@ -65,7 +65,7 @@ def test_sql_lists_tables_and_prints_the_select_behind_one(command: Command) -> 
     assert "exposure.episode" in out
     code, out, _ = command("sql", "exposure.episode")
     assert code == 0
-    assert "joining_gap_days" in out
+    assert "prescription_count" in out
     code, out, _ = command("sql", "exposure.episode", "--dialect", "spark")
     assert code == 0
     assert "DATEDIFF" in out.upper()

@@ -17,6 +17,7 @@ from sql.warehouse import Warehouse, quoted
 from tests.pipeline.records import DEFAULT_STUDY, PROJECT
 from tests.pipeline.test_run import run_study
 from tests.whole_run import prepared
+from tests.worlds import USES
 
 pytestmark = [pytest.mark.data, pytest.mark.filterwarnings("default")]
 STUDY = PROJECT / "studies" / "vancomycin_piperacillin_aki.toml"
@@ -76,7 +77,7 @@ def _compared_with_eras(folder: Path, source: Path, *, gap_days: int) -> Counter
     rule = spec.exposure_rule[0].model_copy(update={"gap_days": gap_days})
     build = prepared(spec.model_copy(update={"exposure_rule": (rule,)}), source, folder / "build.duckdb")
     for name, query in queries().items():
-        if name.startswith("staged.") or name in ("exposure.window", "exposure.coverage", "exposure.episode"):
+        if name.startswith("staged.") or name in ("exposure.window", *USES):
             build.warehouse.build(query)
     codes = next(drug for drug in spec.drug if drug.id == "vancomycin").codes["OMOP"]
     rows = build.warehouse.query(
