@@ -74,6 +74,7 @@ def all_assets() -> list[dg.AssetsDefinition]:
         reference_tables,
         raw_tables,
         quality_tables,
+        control_sample,
         *from_sql,
         *map(_analysis_asset, ANALYSES),
         publication,
@@ -184,6 +185,25 @@ def _sql_asset(query: Query) -> dg.AssetsDefinition:
     return built
 
 
+_SAMPLE = "cohort.control_sample"
+
+
+@dg.asset(
+    key=key_of(_SAMPLE),
+    deps=[key_of(name) for name in ("cohort.match_basis", "cohort.person_time", "spec.contrast")],
+    group_name="cohort",
+    description=tables()[_SAMPLE].about,
+    metadata=_schema(tables()[_SAMPLE]),
+    kinds={"python"},
+)
+@told
+def control_sample(context: dg.AssetExecutionContext, study_run: StudyRun) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """Draws controls for the cases of every matched comparison."""
+    return dg.MaterializeResult(
+        metadata={"dagster/row_count": steps.draw_controls(study_run.build(context.run.run_id))}
+    )
+
+
 def _analysis_asset(analysis: Analysis) -> dg.AssetsDefinition:
     @dg.asset(
         key=["estimate", analysis.name],
@@ -203,6 +223,7 @@ def _analysis_asset(analysis: Analysis) -> dg.AssetsDefinition:
 _EVERYTHING = sorted(
     {
         *(key_of(name) for name in queries()),
+        key_of(_SAMPLE),
         *(dg.AssetKey(["estimate", analysis.name]) for analysis in ANALYSES),
         *map(key_of, _names("reference")),
     }

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
+from analysis.matching import control_sample
+from analysis.matching.control_sample import DESIGNS
 from analysis.study.spec import StudySpec
 from analysis.study.tables import study_tables
 from expectations.derived import DERIVED_RULES
@@ -59,7 +61,7 @@ def reference_frame(table: str) -> pl.DataFrame:
 
 def load_spec(build: Build) -> int:
     """Writes the study's settings as the rows of `spec.*`; returns how many tables. Raises StudyError."""
-    frames = study_tables(build.spec, {name: reference_frame(name) for name in ("drug", "outcome")})
+    frames = study_tables(build.spec, {name: reference_frame(name) for name in ("drug", "outcome", "condition")})
     with build.warehouse.session():
         for name, frame in frames.items():
             build.warehouse.write(f"spec.{name}", frame)
@@ -203,6 +205,32 @@ def _graded(
     rows = pl.DataFrame([result.row() for result in results], schema_overrides={"block_above": pl.Float64})
     warehouse.replace_rows("quality.rule_result", rows, where={"layer": layer})
     return results
+
+
+def draw_controls(build: Build) -> int:
+    """Draws the controls of every matched comparison and stores them; returns the number of rows.
+
+    A design and outcome that several comparisons share is drawn once for each exposure rule.
+    """
+    settings = build.spec.case_control
+    wanted = sorted(
+        {
+            (contrast.outcome, DESIGNS[contrast.estimator])
+            for contrast in build.spec.contrast
+            if contrast.estimator in DESIGNS
+        }
+    )
+    warehouse = build.warehouse
+    with warehouse.session():
+        basis = warehouse.read("cohort.match_basis")
+        drawn = [control_sample.no_controls()]
+        for outcome, design in wanted:
+            time = warehouse.read(
+                "cohort.person_time", where=f"population = 'all_time' AND outcome_id = {quoted(outcome)}"
+            )
+            drawn.append(control_sample.control_sample(basis, time, settings, outcome_id=outcome, design=design))
+        warehouse.write("cohort.control_sample", pl.concat(drawn))
+        return warehouse.count("cohort.control_sample")
 
 
 def drop_intake(build: Build) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from analysis.study.read import read_study, study_from
 from analysis.study.spec import StudySpec
-from pipelines.steps import RAW_QUERIES, Build, ingest, load_reference, load_spec, set_aside
+from pipelines.steps import RAW_QUERIES, Build, draw_controls, ingest, load_reference, load_spec, set_aside
 from sql.catalog import queries
 from sql.warehouse import Warehouse
 from tests.cases.runner import parse_table
@@ -54,6 +54,8 @@ def built(spec: StudySpec, source: Path, path: Path, *, threads: int | None = No
     """A build with every table that SQL makes."""
     build = prepared(spec, source, path, threads=threads)
     for name, query in queries().items():
+        if "cohort.control_sample" in query.reads:
+            draw_controls(build)
         if name not in BUILT_BY_STEPS:
             build.warehouse.build(query)
     return build

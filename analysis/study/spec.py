@@ -22,6 +22,7 @@ RESERVED_IDS = frozenset({"none", "all"})
 
 CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
 Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
+Estimator = Literal["pooled_period_odds_ratio", "matched_odds_ratio", "toruner_replica_odds_ratio", "time_varying_cox"]
 Ladder = Literal["toruner", "broad", "study_drugs"]
 
 
@@ -165,7 +166,7 @@ class Contrast(Section):
     """One comparison: a ladder of exposure or the number of study drugs, against an outcome."""
 
     id: Identifier
-    estimator: Literal["pooled_period_odds_ratio", "time_varying_cox"]
+    estimator: Estimator
     outcome: Identifier
     ladder: Ladder = "toruner"
     comparator_level: Literal["0", "1"] = "0"
@@ -182,6 +183,25 @@ class Analysis(Section):
         180, description="What follows a stop, restart or switch, is looked for so long."
     )
     stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
+
+
+class CaseControl(Section):
+    """How controls are matched to cases; by default sex, age, indication and entry."""
+
+    controls_per_case: Annotated[int, Field(ge=1, le=20)] = 4
+    age_caliper_years: Annotated[int, Field(ge=1, le=50)] = Field(2, description="Most years between birth dates.")
+    wider_age_caliper_years: Annotated[int, Field(ge=1, le=50)] = Field(
+        5, description="Where the narrow is too narrow."
+    )
+    entry_caliper_days: Days = Field(90, description="Most days between cohort entries, and so of time since entry.")
+    match_indication: bool = True
+    seed: Annotated[int, Field(ge=0, le=2**62)] = Field(1, description="Another seed draws other controls.")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> CaseControl:
+        if self.wider_age_caliper_years < self.age_caliper_years:
+            raise ValueError("case_control: wider_age_caliper_years is below age_caliper_years")
+        return self
 
 
 class Disclosure(Section):
@@ -213,6 +233,7 @@ class StudySpec(Section):
     combination: Combination = Field(default_factory=Combination)
     outcome: Annotated[tuple[Outcome, ...], Field(min_length=1)]
     contrast: tuple[Contrast, ...] = ()
+    case_control: CaseControl = Field(default_factory=CaseControl)
     analysis: Analysis = Field(default_factory=Analysis)
     disclosure: Disclosure = Field(default_factory=Disclosure)
     report: Report = Field(default_factory=Report)

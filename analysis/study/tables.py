@@ -14,6 +14,7 @@ from itertools import pairwise
 
 import polars as pl
 
+from analysis.study.conditions import indication_rows
 from analysis.study.induction import check_induction, induction_rows, planned_covers, planned_days
 from analysis.study.outcomes import outcome_tables
 from analysis.study.read import StudyError, nearest
@@ -41,7 +42,7 @@ class _ResolvedDrug:
 def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Rows of every table of schema `spec`, by table name.
 
-    reference: `drug` and `outcome`, all columns text. Raises StudyError for a drug or outcome that neither the study
+    reference: `drug`, `outcome` and `condition`, all columns text. Raises StudyError for a drug or outcome that neither the study
     file nor the reference defines, a drug in two roles, a name or code that means two drugs, a study or background
     drug without gap or tail, and an induction without an interval or a look-back.
     """
@@ -74,7 +75,11 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
             schema=dict.fromkeys(("contrast_id", "estimator", "outcome_id", "ladder", "comparator_level"), pl.String),
         ),
     }  # fmt: skip
-    return tables | outcome_tables(spec, reference["outcome"])
+    return (
+        tables
+        | {"indication_code": indication_rows(reference["condition"])}
+        | outcome_tables(spec, reference["outcome"])
+    )
 
 
 _DRUG_SCHEMA = {
@@ -95,6 +100,7 @@ def _study_row(spec: StudySpec) -> pl.DataFrame:
                 "maximum_age_years": population.maximum_age_years,
                 "max_drugs": spec.combination.max_drugs,
                 "period_days": analysis.period_days, "stop_reason_window_days": analysis.stop_reason_window_days,
+                "match_indication": spec.case_control.match_indication,
                 "confidence_level": analysis.confidence_level,
             }
         ],

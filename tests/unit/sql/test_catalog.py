@@ -174,12 +174,17 @@ def test_every_reference_file_has_a_contract() -> None:
 
 
 RULES = [{"id": "primary"}, {"id": "stock", "overlap": "stockpile"}]  # so that every table of the engine holds rows
+MATCHED = [{"id": "matched", "estimator": "matched_odds_ratio", "outcome": "fever"}]
 
 
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     folder: Path = tmp_path_factory.mktemp("contract")
-    yield built(small_study(exposure_rule=RULES), write_csv(folder / "source", **TINY), folder / "build.duckdb")
+    yield built(
+        small_study(exposure_rule=RULES, contrast=MATCHED),
+        write_csv(folder / "source", **TINY),
+        folder / "build.duckdb",
+    )
 
 
 def test_every_built_table_has_the_columns_and_types_that_its_contract_promises(build: Build) -> None:

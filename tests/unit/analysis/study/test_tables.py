@@ -15,7 +15,8 @@ from analysis.study.tables import study_tables
 
 ROOT = Path(__file__).parents[4]
 REFERENCE = {
-    name: pl.read_csv(ROOT / "sql" / "reference" / f"{name}.csv", infer_schema=False) for name in ("drug", "outcome")
+    name: pl.read_csv(ROOT / "sql" / "reference" / f"{name}.csv", infer_schema=False)
+    for name in ("drug", "outcome", "condition")
 }
 OMALIZUMAB = REFERENCE["drug"].row(by_predicate=pl.col("drug_id") == "omalizumab", named=True)
 
