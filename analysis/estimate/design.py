@@ -30,7 +30,7 @@ def design_of(frame: pl.DataFrame, covariates: Sequence[str], others: Sequence[s
 
     Raises EstimationError for missing columns, nulls, covariates that are not finite or named twice, or none.
     """
-    columns = [*others, *covariates]
+    columns = [*dict.fromkeys(others), *covariates]
     missing = [column for column in columns if column not in frame.columns]
     if missing or not covariates or len(set(columns)) < len(columns):
         raise EstimationError(f"a regression needs each covariate once and the columns {', '.join(missing or columns)}")
