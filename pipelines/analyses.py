@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analysis.analyses import discontinuation, exposure_time, hazard, incidence, odds_ratio, persistence
+from analysis.analyses import discontinuation, exposure_time, hazard, incidence, matched, odds_ratio, persistence
 from analysis.estimate.result import CURVE_SCHEMA, DIAGNOSTIC_SCHEMA, Estimate, result_frame
+from analysis.matching.control_sample import DESIGNS
 from pipelines.steps import Build
 from sql.warehouse import quoted
 
@@ -96,6 +97,23 @@ def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:
     ], None
 
 
+def _matched(build: Build) -> tuple[list[Estimate], None]:
+    settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
+    sets = build.warehouse.read("cohort.matched_set")
+    return [
+        estimate
+        for contrast in build.spec.contrast
+        if contrast.estimator in DESIGNS
+        for estimate in matched.matched_odds_ratios(
+            sets,
+            contrast,
+            confidence=settings.confidence_level,
+            small_cell=settings.small_cell,
+            is_assessable=assessable,
+        )
+    ], None
+
+
 def _hazard(build: Build) -> tuple[list[Estimate], None]:
     estimates: list[Estimate] = []
     assessable = outcomes_are_assessable(build)
@@ -131,6 +149,12 @@ ANALYSES: tuple[Analysis, ...] = (
         "Odds ratios of infection by ladder level.",
         ("summary.period_count", "meta.source"),
         _odds_ratio,
+    ),
+    Analysis(
+        matched.ANALYSIS,
+        "Odds ratios of infection by ladder level in matched sets.",
+        ("cohort.matched_set", "meta.source"),
+        _matched,
     ),
     Analysis(hazard.ANALYSIS, "Hazard ratio of a second study drug.", ("cohort.person_time", "meta.source"), _hazard),
 )

@@ -221,16 +221,14 @@ def draw_controls(build: Build) -> int:
         }
     )
     warehouse = build.warehouse
-    with warehouse.session():
-        basis = warehouse.read("cohort.match_basis")
-        drawn = [control_sample.no_controls()]
-        for outcome, design in wanted:
-            time = warehouse.read(
-                "cohort.person_time", where=f"population = 'all_time' AND outcome_id = {quoted(outcome)}"
-            )
-            drawn.append(control_sample.control_sample(basis, time, settings, outcome_id=outcome, design=design))
-        warehouse.write("cohort.control_sample", pl.concat(drawn))
-        return warehouse.count("cohort.control_sample")
+    basis = warehouse.read("cohort.match_basis")
+    drawn = [control_sample.no_controls()]
+    for outcome, design in wanted:
+        time = warehouse.read("cohort.person_time", where=f"population = 'all_time' AND outcome_id = {quoted(outcome)}")
+        drawn.append(control_sample.control_sample(basis, time, settings, outcome_id=outcome, design=design))
+    frame = pl.concat(drawn)
+    warehouse.write("cohort.control_sample", frame)
+    return frame.height
 
 
 def drop_intake(build: Build) -> None:

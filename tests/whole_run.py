@@ -53,12 +53,17 @@ def prepared(spec: StudySpec, source: Path, path: Path, *, threads: int | None =
 def built(spec: StudySpec, source: Path, path: Path, *, threads: int | None = None) -> Build:
     """A build with every table that SQL makes."""
     build = prepared(spec, source, path, threads=threads)
+    build_tables(build)
+    return build
+
+
+def build_tables(build: Build) -> None:
+    """Builds every table after the records were judged, the drawn controls among them."""
     for name, query in queries().items():
         if "cohort.control_sample" in query.reads:
             draw_controls(build)
         if name not in BUILT_BY_STEPS:
             build.warehouse.build(query)
-    return build
 
 
 def write_csv(folder: Path, **tables: str) -> Path:

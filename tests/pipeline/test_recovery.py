@@ -13,10 +13,10 @@ from analysis.simulate import Simulation, simulate, write_simulation
 from analysis.study.read import read_study
 from analysis.study.spec import StudySpec
 from pipelines.analyses import ANALYSES, store
-from pipelines.steps import RAW_QUERIES, Build, ingest, load_reference, load_spec, reference_frame, set_aside
-from sql.catalog import queries
+from pipelines.steps import Build, ingest, load_reference, load_spec, reference_frame, set_aside
 from sql.warehouse import Warehouse
 from tests.pipeline.records import DEFAULT_STUDY
+from tests.whole_run import build_tables
 
 SEEDS = range(1, 21)
 HITS_NEEDED = 17  # of 20 at a nominal 95 %: fewer has a chance of 1.6 % when the intervals are right
@@ -47,9 +47,7 @@ def estimates_of(simulation: Simulation, folder: Path) -> pl.DataFrame:
     ingest(build)
     set_aside(build)
     with build.warehouse.session():
-        for name, query in queries().items():
-            if name not in RAW_QUERIES:
-                build.warehouse.build(query)
+        build_tables(build)
         for analysis in ANALYSES:
             store(build, analysis)
         found = build.warehouse.read("estimate.result")

@@ -1,0 +1,134 @@
+"""Odds ratios of an outcome by ladder level from matched sets inside the cohort.
+
+Controls are drawn from those at risk on the event date of their case, so that the odds ratio is the rate ratio of persons equal in
+sex, indication, age, calendar time and time since entry, and nobody's later treatment is known before it happens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from analysis.estimate.adjusted import adjusted_odds_ratio
+from analysis.estimate.conditional_logistic import conditional_logistic, firth_conditional_logistic
+from analysis.estimate.result import Answer, Estimate, Question, not_assessable
+from analysis.estimate.two_by_two import TwoByTwo, odds_ratio
+from analysis.matching.control_sample import DESIGNS
+from analysis.study.spec import Contrast
+
+ANALYSIS = "matched_odds_ratio"
+METHOD = "conditional_logistic_profile"
+TREND = "per level"
+RUNGS = {"toruner": "toruner_count", "broad": "broad_count", "study_drugs": "risk_drug_count"}
+SCALES: tuple[Mapping[int, str], ...] = ({0: "0", 1: "1", 2: ">=2"}, {0: "0", 1: "1", 2: "2", 3: ">=3"})
+_NO_RECORDS = "the source has neither adverse events nor diagnoses"
+
+
+def matched_odds_ratios(
+    sets: pl.DataFrame, contrast: Contrast, *, confidence: float, small_cell: int, is_assessable: bool
+) -> list[Estimate]:
+    """Each ladder level against the comparator level, and the odds ratio for one level more, for every exposure rule.
+
+    sets: `cohort.matched_set`. Levels 0, 1, >= 2 are one model, 0, 1, 2, >= 3 another; of the second only what the first lacks
+    is told. Conditional logistic regression with profile limits; beside it the crude odds ratio that ignores the sets, and
+    Firth's where a level has fewer than `small_cell` cases or controls. `event_count` and `person_count` are those at the two
+    levels compared. Persons who serve in several sets are treated as independent, as is usual in sets drawn at random.
+    Misleads when level and outcome share a cause that is not matched on (severity, steroids for early symptoms).
+    """
+    design = DESIGNS[contrast.estimator]
+    chosen = sets.filter((pl.col("outcome_id") == contrast.outcome) & (pl.col("design") == design))
+    members = chosen.with_columns(rung=pl.col(RUNGS[contrast.ladder]))
+    rules = members["exposure_rule"].unique(maintain_order=True).to_list()
+    return [
+        Estimate(_question(contrast, rule, design, level), answer)
+        for rule in rules
+        for level, answer in _answers(
+            members.filter(pl.col("exposure_rule") == rule),
+            contrast,
+            confidence,
+            small_cell,
+            is_assessable=is_assessable,
+        )
+    ]
+
+
+def _question(contrast: Contrast, rule: str, design: str, level: str) -> Question:
+    return Question(
+        analysis=ANALYSIS, estimand="odds_ratio", exposure_rule=rule, population=design,
+        comparator_id="" if level == TREND else contrast.comparator_level, outcome_id=contrast.outcome,
+        stratum=f"ladder={contrast.ladder}", level=level,
+    )  # fmt: skip
+
+
+def _answers(
+    members: pl.DataFrame, contrast: Contrast, confidence: float, small_cell: int, *, is_assessable: bool
+) -> list[tuple[str, Answer]]:
+    if not is_assessable:
+        return [
+            (level, not_assessable(METHOD, _NO_RECORDS))
+            for level in SCALES[0].values()
+            if level != contrast.comparator_level
+        ]
+    found: dict[str, list[Answer]] = {}
+    for scale in SCALES:
+        for level, answers in _of_scale(members, scale, contrast.comparator_level, confidence, small_cell).items():
+            found.setdefault(level, answers)
+    found[TREND] = [_trend(members, confidence)]
+    return [(level, answer) for level, answers in found.items() for answer in answers]
+
+
+def _of_scale(
+    members: pl.DataFrame, scale: Mapping[int, str], comparator: str, confidence: float, small_cell: int
+) -> dict[str, list[Answer]]:
+    top = max(scale)
+    levelled = members.with_columns(
+        level=pl.col("rung").clip(upper_bound=top).replace_strict(scale, return_dtype=pl.String)
+    )
+    others = [level for level in scale.values() if level != comparator]
+    frame = _frame(levelled, {level: pl.col("level") == level for level in others})
+    fit = conditional_logistic(frame, covariates=others, confidence=confidence)
+    cells = {
+        (row["level"], row["is_case"]): row["len"]
+        for row in levelled.group_by("level", "is_case").len().iter_rows(named=True)
+    }
+    found = {}
+    for level in others:
+        table = TwoByTwo(
+            exposed_cases=cells.get((level, True), 0),
+            exposed_noncases=cells.get((level, False), 0),
+            comparator_cases=cells.get((comparator, True), 0),
+            comparator_noncases=cells.get((comparator, False), 0),
+        )
+        answers = [adjusted_odds_ratio(fit, level, limits="profile"), _crude(table, confidence)]
+        if min(cells.get((name, is_case), 0) for name in (level, comparator) for is_case in (True, False)) < small_cell:
+            penalised = firth_conditional_logistic(frame, covariates=others, confidence=confidence)
+            answers.append(adjusted_odds_ratio(penalised, level, limits="profile"))
+        found[level] = [_with_counts(answer, levelled, (level, comparator)) for answer in answers]
+    return found
+
+
+def _crude(table: TwoByTwo, confidence: float) -> Answer:
+    answer = odds_ratio(table, method="woolf", confidence=confidence)
+    return replace(answer, method=f"crude_{answer.method}")
+
+
+def _trend(members: pl.DataFrame, confidence: float) -> Answer:
+    frame = _frame(members, {TREND: pl.col("rung").clip(upper_bound=3)})
+    fit = conditional_logistic(frame, covariates=[TREND], confidence=confidence)
+    answer = adjusted_odds_ratio(fit, TREND, limits="profile")
+    return replace(answer, person_count=members["person_id"].n_unique(), event_count=int(members["is_case"].sum()))
+
+
+def _frame(members: pl.DataFrame, covariates: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    return members.select(
+        set_id="set_number",
+        event=pl.col("is_case").cast(pl.Float64),
+        **{name: value.cast(pl.Float64) for name, value in covariates.items()},
+    )
+
+
+def _with_counts(answer: Answer, members: pl.DataFrame, levels: Sequence[str]) -> Answer:
+    compared = members.filter(pl.col("level").is_in(list(levels)))
+    return replace(answer, person_count=compared["person_id"].n_unique(), event_count=int(compared["is_case"].sum()))
