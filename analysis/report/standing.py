@@ -5,6 +5,7 @@ Owns those texts. What was seen is in `text.py`.
 
 from __future__ import annotations
 
+from analysis.matching.control_sample import DESIGNS
 from analysis.report import endings, ratios, wording
 from analysis.report.text import combined_persons
 from analysis.report.view import View, as_int
@@ -36,8 +37,7 @@ def limitations(view: View) -> list[str]:
         )
     if spec.contrast and any(item.estimator == "pooled_period_odds_ratio" for item in spec.contrast):
         found.append(
-            "Odds ratios come from pooled periods, not from matched sets; they are stratified by age band, sex and "
-            "calendar year only. A person contributes many periods."
+            "Odds ratios from pooled periods are stratified by age band, sex and calendar year only. A person contributes many periods."
         )
     shown = [
         row
@@ -189,9 +189,20 @@ def methods(view: View) -> list[tuple[str, str]]:
         "Cox regression with Efron's ties and standard errors clustered by person; exposure split in time, days "
         "on no study drug with a coefficient of their own.",
     )
+    settings = spec.case_control
+    sets = (
+        "Matched sets",
+        f"Up to {settings.controls_per_case} controls a case, drawn from those at risk on the case's event date: sex"
+        f"{' and indication at entry' if settings.match_indication else ''} equal, birth dates within {settings.age_caliper_years} years "
+        f"(where that leaves places open, {settings.wider_age_caliper_years}), cohort entries within {settings.entry_caliper_days} days; "
+        f"seed {settings.seed}. Exposure is the lagged state on that date. Conditional logistic regression with profile limits; "
+        f"Firth's penalty beside it where a level has fewer than {spec.analysis.small_cell} cases or controls.",
+    )
     estimators = {contrast.estimator for contrast in spec.contrast}
     if "pooled_period_odds_ratio" in estimators:
         listed.append(odds)
+    if estimators & set(DESIGNS):
+        listed.append(sets)
     if "time_varying_cox" in estimators:
         listed.append(hazards)
     return [

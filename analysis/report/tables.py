@@ -5,7 +5,7 @@ A new table is one more `Table` in the module of its subject. Which section it s
 
 from __future__ import annotations
 
-from analysis.report import endings, outcomes, people, provenance, quality, ratios, sensitivity
+from analysis.report import endings, matched, outcomes, people, provenance, quality, ratios, sensitivity
 from analysis.report.table import ShownTable, Table, show
 from analysis.report.view import View
 
@@ -14,6 +14,7 @@ TABLES: tuple[Table, ...] = (
     *endings.TABLES,
     *outcomes.TABLES,
     *ratios.TABLES,
+    *matched.TABLES,
     *sensitivity.TABLES,
     *quality.TABLES,
     *provenance.TABLES,

@@ -53,6 +53,8 @@ POPULATIONS = {
     "reached_min_overlap": "first combinations that reached the minimum overlap",
     "all_time": "cohort, from entry to the first outcome",
     "from_first": "new users, from their first study drug",
+    "incidence_density": "matched sets, controls at risk on the day of the event",
+    "toruner_replica": "matched sets, two controls a case, exposure on the day itself",
     "observed": "all observed time",
 }
 METHODS = {
@@ -64,6 +66,9 @@ METHODS = {
     "naive_order_statistic": "naive (ongoing counted as ended)",
     "garwood": "exact Poisson",
     "clopper_pearson": "exact binomial",
+    "conditional_logistic_profile": "matched (conditional logistic)",
+    "firth_conditional_logistic_profile": "matched, penalised (Firth)",
+    "crude_woolf": "ignoring the sets (Woolf)",
 }
 ANALYSES = {
     "exposure_time": "exposure",
@@ -71,6 +76,7 @@ ANALYSES = {
     "discontinuation": "discontinuation",
     "incidence": "incidence",
     "infection_odds_ratio": "odds ratio",
+    "matched_odds_ratio": "matched odds ratio",
     "time_varying_hazard": "hazard ratio",
 }
 ESTIMANDS = {
@@ -104,7 +110,15 @@ def level_name(ladder: str, level: str) -> str:
     """A level of a ladder in words."""
     noun = "study drug" if ladder == "study_drugs" else "class"
     plural = "study drugs" if ladder == "study_drugs" else "classes"
-    return {"0": f"no {noun}", "1": f"one {noun}", ">=2": f"two or more {plural}"}.get(level, plain(level))
+    names = {
+        "0": f"no {noun}",
+        "1": f"one {noun}",
+        "2": f"two {plural}",
+        ">=2": f"two or more {plural}",
+        ">=3": f"three or more {plural}",
+        "per level": f"each further {noun}, up to three",
+    }
+    return names.get(level, plain(level))
 
 
 def count(value: object) -> str:

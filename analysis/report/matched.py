@@ -1,0 +1,80 @@
+"""Table on matched sets: odds ratios by level of exposure with cases and controls of the same sex, age, indication and time."""
+
+from __future__ import annotations
+
+from analysis.matching.control_sample import DESIGNS, REPLICA_CONTROLS
+from analysis.report import ratios, wording
+from analysis.report.table import Column, Table
+from analysis.report.view import Row, View
+from analysis.study.spec import Contrast
+
+LEVELS = ("0", "1", ">=2", "2", ">=3", "per level")
+NO_CONTRAST = "The study file asks for no comparison of this kind."
+
+
+def matched_contrasts(view: View) -> list[Contrast]:
+    """The comparisons by matched sets, in the order of the study file."""
+    return [item for item in view.spec.contrast if item.estimator in DESIGNS]
+
+
+def matched_ladder(view: View) -> list[Row]:
+    """Odds ratios of each ladder level from matched sets: conditional, penalised and crude, and the literature beside them."""
+    rows: list[Row] = []
+    for contrast in matched_contrasts(view):
+        design = DESIGNS[contrast.estimator]
+        is_replica = design == "toruner_replica"
+        controls = REPLICA_CONTROLS if is_replica else view.spec.case_control.controls_per_case
+        group = (
+            f"{view.outcomes[contrast.outcome]}: {wording.LADDERS[contrast.ladder]}, against "
+            f"{wording.level_name(contrast.ladder, contrast.comparator_level)}, up to {controls} controls a case"
+            f"{', exposure on the day itself' if is_replica else ''}"
+        )
+        for level in LEVELS:
+            estimates = view.estimates(
+                analysis="matched_odds_ratio",
+                population=design,
+                outcome_id=contrast.outcome,
+                stratum=f"ladder={contrast.ladder}",
+                level=level,
+                comparator_id="" if level == "per level" else contrast.comparator_level,
+            )
+            found = {str(row["method"]): row for row in estimates}
+            if not found:
+                continue
+            literature = ratios.benchmark(view, contrast, level)
+            rows.append(
+                {
+                    "group": group,
+                    "name": wording.level_name(contrast.ladder, level),
+                    "cases": next(row["event_count"] for row in found.values()),
+                    "conditional": found.get("conditional_logistic_profile"),
+                    "firth": found.get("firth_conditional_logistic_profile"),
+                    "crude": found.get("crude_woolf"),
+                    "literature": literature and ratios.literature_text(literature),
+                    "is_withheld": any(row["status"] == "suppressed" for row in found.values()),
+                }
+            )
+    return rows
+
+
+TABLES = (
+    Table(
+        "matched_odds_ratio",
+        "outcomes",
+        "Odds ratios from matched sets",
+        (
+            Column("name", "Level"),
+            Column("cases", "Cases at both levels", "count"),
+            Column("conditional", "Matched (conditional logistic)", "ratio"),
+            Column("firth", "Matched, penalised (Firth)", "ratio", is_optional=True),
+            Column("crude", "Ignoring the sets (Woolf)", "ratio"),
+            Column("literature", "Literature (limits)", "literature", is_optional=True),
+        ),
+        matched_ladder,
+        "Controls are drawn from those at risk on the day of the case's event: of the same sex and indication, near in age, calendar "
+        "time and time since entry. The matched odds ratio is the rate ratio among such persons; what is not matched on, severity "
+        "above all, can still confound it. Penalised values are made where a level has few cases or controls. The column that ignores "
+        "the sets is no estimate of the same quantity: it shows what matching changes.",
+        NO_CONTRAST,
+    ),
+)

@@ -1,0 +1,108 @@
+"""Odds ratios of matched sets: the levels compared, Firth where cells are small, and the counts beside each."""
+
+from __future__ import annotations
+
+import math
+
+import polars as pl
+import pytest
+
+from analysis.analyses.matched import matched_odds_ratios
+from analysis.estimate.result import Estimate
+from analysis.study.spec import Contrast
+
+CONTRAST = Contrast(id="m", estimator="matched_odds_ratio", outcome="infection", ladder="toruner")
+CONDITIONAL, FIRTH, CRUDE = "conditional_logistic_profile", "firth_conditional_logistic_profile", "crude_woolf"
+
+
+def _sets(
+    pairs: dict[tuple[int, int], int], *, design: str = "incidence_density", rule: str = "primary"
+) -> pl.DataFrame:
+    """Matched pairs: (level of the case, level of its control) -> number of pairs; every person serves once."""
+    rows = []
+    for (case, control), count in pairs.items():
+        for _ in range(count):
+            number = len(rows) // 2 + 1
+            rows += [(number, 0, True, 2 * number, case), (number, 1, False, 2 * number + 1, control)]
+    frame = pl.DataFrame(
+        rows, schema=["set_number", "control_number", "is_case", "person_id", "toruner_count"], orient="row"
+    )
+    return frame.with_columns(exposure_rule=pl.lit(rule), outcome_id=pl.lit("infection"), design=pl.lit(design))
+
+
+def _found(
+    sets: pl.DataFrame, contrast: Contrast = CONTRAST, *, small_cell: int = 5, is_assessable: bool = True
+) -> dict[tuple[str, str], Estimate]:
+    estimates = matched_odds_ratios(sets, contrast, confidence=0.95, small_cell=small_cell, is_assessable=is_assessable)
+    found = {(e.question.level, e.answer.method): e for e in estimates}
+    assert len(found) == len(estimates)
+    return found
+
+
+def test_in_pairs_the_odds_ratio_is_that_of_the_discordant_pairs() -> None:
+    found = _found(_sets({(1, 0): 30, (0, 1): 10, (1, 1): 7, (0, 0): 9}))
+    answer = found["1", CONDITIONAL].answer
+    assert answer.value == pytest.approx(3.0, rel=1e-9)  # McNemar: 30 / 10
+    assert answer.event_count == 56 and answer.person_count == 112
+    assert found["1", CRUDE].answer.value == pytest.approx(37 * 39 / (17 * 19), rel=1e-12)
+    assert found["per level", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
+
+
+def test_each_level_is_compared_with_none_and_two_are_told_beside_two_or_more() -> None:
+    found = _found(_sets({(1, 0): 20, (0, 1): 10, (2, 0): 24, (0, 2): 8, (3, 0): 18, (0, 3): 6}))
+    values = {level: found[level, CONDITIONAL].answer.value for level in ("1", ">=2", "2", ">=3")}
+    assert values == {
+        level: pytest.approx(value, rel=1e-9) for level, value in {"1": 2, ">=2": 3, "2": 3, ">=3": 3}.items()
+    }
+    assert found["2", CONDITIONAL].answer.event_count == 24 + 10 + 8 + 6, "cases at either level"
+    assert {e.question.comparator_id for (level, _), e in found.items() if level != "per level"} == {"0"}
+    assert found["per level", CONDITIONAL].question.comparator_id == ""
+
+
+def test_against_one_agent_none_is_a_level_of_its_own() -> None:
+    contrast = CONTRAST.model_copy(update={"comparator_level": "1"})
+    found = _found(_sets({(1, 0): 20, (0, 1): 10, (2, 1): 24, (1, 2): 8}), contrast)
+    assert found["0", CONDITIONAL].answer.value == pytest.approx(0.5, rel=1e-9)
+    assert found[">=2", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
+
+
+def test_firth_is_made_where_a_level_has_few_cases_or_controls_and_only_there() -> None:
+    few = _found(_sets({(1, 0): 4, (0, 1): 0, (0, 0): 20}))
+    answer = few["1", FIRTH].answer
+    assert few["1", CONDITIONAL].answer.status == "limit_only"
+    assert answer.status == "ok" and answer.value is not None and 1 < answer.value < math.inf
+    many = _found(_sets({(1, 0): 30, (0, 1): 10}), small_cell=5)
+    assert ("1", FIRTH) not in many
+    assert ("1", FIRTH) in _found(_sets({(1, 0): 30, (0, 1): 10}), small_cell=11)
+
+
+def test_a_level_that_nobody_has_is_not_estimable_with_its_reason() -> None:
+    answer = _found(_sets({(1, 0): 30, (0, 1): 10}))[">=2", CONDITIONAL].answer
+    assert answer.status == "not_estimable" and answer.reason
+
+
+def test_rules_outcomes_and_designs_are_apart() -> None:
+    sets = pl.concat(
+        [
+            _sets({(1, 0): 30, (0, 1): 10}),
+            _sets({(1, 0): 10, (0, 1): 10}, rule="other"),
+            _sets({(1, 0): 90, (0, 1): 10}, design="toruner_replica"),
+            _sets({(1, 0): 90, (0, 1): 10}).with_columns(outcome_id=pl.lit("fever")),
+        ]
+    )
+    estimates = matched_odds_ratios(sets, CONTRAST, confidence=0.95, small_cell=0, is_assessable=True)
+    values = {
+        e.question.exposure_rule: e.answer.value
+        for e in estimates
+        if e.question.level == "1" and e.answer.method == CONDITIONAL
+    }
+    assert values == {"primary": pytest.approx(3.0), "other": pytest.approx(1.0)}
+    replica = CONTRAST.model_copy(update={"estimator": "toruner_replica_odds_ratio"})
+    found = _found(sets, replica)["1", CONDITIONAL]
+    assert found.answer.value == pytest.approx(9.0) and found.question.population == "toruner_replica"
+
+
+def test_without_records_that_could_hold_the_outcome_nothing_is_assessed() -> None:
+    found = _found(_sets({(1, 0): 1}), is_assessable=False)
+    assert {level for level, _ in found} == {"1", ">=2"}
+    assert {e.answer.status for e in found.values()} == {"not_assessable"}
