@@ -176,6 +176,7 @@ class Penalised:
 
     likelihood: Likelihood
     kept: Integers
+    scales: Floats  # of the coefficients, so that the penalty is that of covariates in their own units
 
     @property
     def size(self) -> int:
@@ -193,7 +194,8 @@ class Penalised:
         inverse = np.zeros_like(point.information)
         inverse[kept] = np.linalg.inv(point.information[kept])
         slope = self.likelihood.slope_of_log_determinant(beta, inverse)
-        return Point(point.log_likelihood + 0.5 * float(log_determinant), point.score + 0.5 * slope, point.information)
+        penalty = 0.5 * float(log_determinant) + float(np.log(self.scales[self.kept]).sum())
+        return Point(point.log_likelihood + penalty, point.score + 0.5 * slope, point.information)
 
     def curvature(self, beta: Floats, point: Point) -> Floats:
         """Central differences of the penalised score where they curve downward, else the information."""

@@ -13,8 +13,9 @@ Dempster and Liu 1994, Biometrika 81:457.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
@@ -59,6 +60,7 @@ class MatchedSets:
     is_case: Booleans
     set_count: int
     blocks: tuple[Block, ...]
+    idle_log_likelihood: float  # of the sets in which nothing varies, where every draw has the same chance
     is_informative: Booleans
 
     @property
@@ -73,7 +75,7 @@ class MatchedSets:
 
     def evaluate(self, beta: Floats) -> Point:
         """The log likelihood, the score and the information."""
-        log_likelihood, score = 0.0, np.zeros(self.size)
+        log_likelihood, score = self.idle_log_likelihood, np.zeros(self.size)
         information = np.zeros((self.size, self.size))
         for block in self.blocks:
             moments = _moments(block, beta, None)
@@ -119,7 +121,8 @@ class MatchedSets:
         for members in self._pairs():
             kept[members[~fitted]] = True
         codes = np.where(kept, self.sets, -1)
-        return matched_sets(self.z, codes, self.is_case, set_count=self.set_count)
+        left = matched_sets(self.z, codes, self.is_case, set_count=self.set_count)
+        return replace(left, idle_log_likelihood=left.idle_log_likelihood + self.idle_log_likelihood)
 
     def _pairs(self) -> tuple[Integers, Integers]:
         """Rows of the case and of the control of every pair within an informative set."""
@@ -143,12 +146,13 @@ def matched_sets(z: Floats, sets: Integers, is_case: Booleans, *, set_count: int
     cases = np.bincount(sets[order], is_case[order], minlength=set_count).astype(np.intp)
     starts = np.cumsum(members) - members
     is_informative = np.zeros(z.shape[0], dtype=np.bool_)
-    blocks = []
+    blocks, idle = [], 0.0
     for count, drawn in _shapes(members, cases):
         codes = np.flatnonzero((members == count) & (cases == drawn))
         rows = order[starts[codes, np.newaxis] + np.arange(count)]
         x = z[rows]
         varies = (np.ptp(x, axis=1) > 0.0).any(axis=1)
+        idle -= int((~varies).sum()) * math.log(math.comb(count, drawn))
         x, rows, codes = x[varies], rows[varies], codes[varies]
         if not codes.size:
             continue
@@ -164,6 +168,7 @@ def matched_sets(z: Floats, sets: Integers, is_case: Booleans, *, set_count: int
         is_case=is_case,
         set_count=set_count,
         blocks=tuple(blocks),
+        idle_log_likelihood=idle,
         is_informative=is_informative,
     )
 
@@ -208,14 +213,16 @@ def _of_several(block: Block, predictor: Floats, matrix: Floats | None) -> Momen
         first *= q[:, :, np.newaxis]
         first[:, 1:] += p[:, :, np.newaxis] * gained
         share = q * share + p * np.pad(share, ((0, 0), (1, 0)))[:, :-1]
-    mean = first[:, -1] / share[:, -1:]
+    total = share[:, -1:]
+    if not total.all():  # coefficients so large that the drawn number has no chance a double can hold
+        return Moments(np.full(count, -np.inf), np.zeros((count, size)), np.zeros((size, size)), None)
+    mean = first[:, -1] / total
     # A second pass around the mean: differences of raw moments would lose digits where one draw is likely.
     around = x - mean[:, np.newaxis] / drawn
     second, third = _central(around, chance, other, drawn, matrix)
     observed = -np.logaddexp(0.0, -predictor[:, :drawn]).sum(axis=1) - np.logaddexp(0.0, predictor[:, drawn:]).sum(
         axis=1
     )
-    total = share[:, -1:]
     covariance = (second / total[:, :, np.newaxis]).sum(axis=0)
     return Moments(observed - np.log(total.ravel()), mean, covariance, None if third is None else third / total)
 

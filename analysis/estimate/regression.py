@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy.linalg import eigh
 
 from analysis.estimate.confidence import tail_probability
 from analysis.estimate.design import Design
@@ -29,6 +30,8 @@ from analysis.estimate.separation import Limit, identified, limit_of, signs_of_i
 
 # Standardised values below this are rounding of one and the same value.
 _LEAST_VARIATION = 1e-10
+# Information in a direction as a share of that at 0: below, the direction may be one of separation.
+_LEAST_KEPT = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,14 +104,14 @@ def fit_likelihood(
         return replace(blank, reasons=(nothing,) * len(design.names))
     what = identified(likelihood.identified(), np.arange(likelihood.size))
     if model.startswith("firth"):
-        likelihood = Penalised(likelihood, what.basis)
+        likelihood = Penalised(likelihood, what.basis, blank.scales)
     limit = Limit(likelihood, what.basis, what.is_unique, is_separated=False)
     start = np.zeros(likelihood.size)
     try:
         top = maximise(likelihood, start=start, free=limit.basis)
-        if not top.has_converged:
+        if not top.has_converged or _is_flat(likelihood, top, what.basis):
             limit = limit_of(likelihood, what.basis)
-            top = maximise(limit.likelihood, start=start, free=limit.basis)
+            top = maximise(limit.likelihood, start=start, free=limit.basis) if limit.is_separated else top
         if not top.has_converged:
             raise NoMaximumError
         infinite = [_direction(likelihood, what.basis, limit, extra + index) for index in range(len(design.names))]
@@ -163,6 +166,14 @@ def _blank(
         beta=np.zeros(extra + size),
         scales=np.concatenate((np.ones(extra), design.scales)),
     )
+
+
+def _is_flat(likelihood: Likelihood, top: Maximum, basis: Integers) -> bool:
+    """Whether a direction has lost so much information since 0 that rounding may pass for a maximum."""
+    at_start, at_top = (
+        point.information[np.ix_(basis, basis)] for point in (likelihood.evaluate(np.zeros(likelihood.size)), top.point)
+    )
+    return bool(eigh(at_top, at_start, eigvals_only=True)[0] < _LEAST_KEPT) if basis.size else False
 
 
 def _variance(limit: Limit, top: Maximum, blank: RegressionFit, finite: Integers, clusters: Integers | None) -> Floats:

@@ -66,6 +66,7 @@ def test_firth_estimates_and_limits_are_those_of_brglm2_and_of_the_penalised_pro
     fit = firth_logistic(rows_of(truth), covariates=truth["covariates"], confidence=0.95, frequency="frequency")
     assert list(fit.coefficients) == pytest.approx(truth["coefficients"], rel=1e-7)
     assert list(fit.standard_errors) == pytest.approx(truth["standard_errors"], rel=1e-6)
+    assert fit.log_likelihood == pytest.approx(truth["log_likelihood"], rel=1e-10)
     assert fit.reasons == ("",) * len(truth["covariates"])
     for index, covariate in enumerate(truth["covariates"]):
         answer = adjusted_odds_ratio(fit, covariate, limits="profile")
