@@ -100,6 +100,7 @@ def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:
 def _matched(build: Build) -> tuple[list[Estimate], None]:
     settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
     sets = build.warehouse.read("cohort.matched_set")
+    rules = build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"].to_list()
     return [
         estimate
         for contrast in build.spec.contrast
@@ -107,6 +108,7 @@ def _matched(build: Build) -> tuple[list[Estimate], None]:
         for estimate in matched.matched_odds_ratios(
             sets,
             contrast,
+            rules=rules,
             confidence=settings.confidence_level,
             small_cell=settings.small_cell,
             is_assessable=assessable,
@@ -153,7 +155,7 @@ ANALYSES: tuple[Analysis, ...] = (
     Analysis(
         matched.ANALYSIS,
         "Odds ratios of infection by ladder level in matched sets.",
-        ("cohort.matched_set", "meta.source"),
+        ("cohort.matched_set", "spec.exposure_rule", "meta.source"),
         _matched,
     ),
     Analysis(hazard.ANALYSIS, "Hazard ratio of a second study drug.", ("cohort.person_time", "meta.source"), _hazard),

@@ -21,37 +21,49 @@ from analysis.study.spec import Contrast
 ANALYSIS = "matched_odds_ratio"
 METHOD = "conditional_logistic_profile"
 TREND = "per level"
+ALONE = "cases without a control"
 RUNGS = {"toruner": "toruner_count", "broad": "broad_count", "study_drugs": "risk_drug_count"}
 SCALES: tuple[Mapping[int, str], ...] = ({0: "0", 1: "1", 2: ">=2"}, {0: "0", 1: "1", 2: "2", 3: ">=3"})
 _NO_RECORDS = "the source has neither adverse events nor diagnoses"
 
 
 def matched_odds_ratios(
-    sets: pl.DataFrame, contrast: Contrast, *, confidence: float, small_cell: int, is_assessable: bool
+    sets: pl.DataFrame,
+    contrast: Contrast,
+    *,
+    rules: Sequence[str],
+    confidence: float,
+    small_cell: int,
+    is_assessable: bool,
 ) -> list[Estimate]:
     """Each ladder level against the comparator level, and the odds ratio for one level more, for every exposure rule.
 
-    sets: `cohort.matched_set`. Levels 0, 1, >= 2 are one model, 0, 1, 2, >= 3 another; of the second only what the first lacks
-    is told. Conditional logistic regression with profile limits; beside it the crude odds ratio that ignores the sets, and
-    Firth's where a level has fewer than `small_cell` cases or controls. `event_count` and `person_count` are those at the two
-    levels compared. Persons who serve in several sets are treated as independent, as is usual in sets drawn at random.
-    Misleads when level and outcome share a cause that is not matched on (severity, steroids for early symptoms).
+    sets: `cohort.matched_set`; a rule without a set has answers too. Levels 0, 1, >= 2 are one model, 0, 1, 2, >= 3
+    another; of the second only what the first lacks is told. Conditional logistic regression with profile limits; beside
+    it the crude odds ratio that ignores the sets, and Firth's where a level has fewer than `small_cell` cases or controls.
+    `event_count` and `person_count` are those at the two levels compared. Persons who serve in several sets are treated as
+    independent, as is usual in sets drawn at random. Misleads when level and outcome share a cause that is not matched on
+    (severity, steroids for early symptoms).
     """
     design = DESIGNS[contrast.estimator]
     chosen = sets.filter((pl.col("outcome_id") == contrast.outcome) & (pl.col("design") == design))
     members = chosen.with_columns(rung=pl.col(RUNGS[contrast.ladder]))
-    rules = members["exposure_rule"].unique(maintain_order=True).to_list()
-    return [
-        Estimate(_question(contrast, rule, design, level), answer)
-        for rule in rules
-        for level, answer in _answers(
-            members.filter(pl.col("exposure_rule") == rule),
-            contrast,
-            confidence,
-            small_cell,
-            is_assessable=is_assessable,
-        )
-    ]
+    estimates = []
+    for rule in rules:
+        held = members.filter(pl.col("exposure_rule") == rule)
+        answers = _answers(held, contrast, confidence, small_cell, is_assessable=is_assessable)
+        estimates += [Estimate(_question(contrast, rule, design, level), answer) for level, answer in answers]
+        for level, count in _counts(held).items() if is_assessable else ():
+            question = replace(_question(contrast, rule, design, level), estimand="count", comparator_id="")
+            estimates.append(Estimate(question, Answer(method="count", value=float(count), person_count=count)))
+    return estimates
+
+
+def _counts(members: pl.DataFrame) -> dict[str, int]:
+    """Cases, those of them for whom nobody could serve as a control, and controls (a person may serve in several sets)."""
+    cases = int(members["is_case"].sum())
+    alone = members.group_by("set_number").len().filter(pl.col("len") == 1).height
+    return {"cases": cases, ALONE: alone, "controls": members.height - cases}
 
 
 def _question(contrast: Contrast, rule: str, design: str, level: str) -> Question:

@@ -27,11 +27,12 @@ def matched_ladder(view: View) -> list[Row]:
         group = (
             f"{view.outcomes[contrast.outcome]}: {wording.LADDERS[contrast.ladder]}, against "
             f"{wording.level_name(contrast.ladder, contrast.comparator_level)}, up to {controls} controls a case"
-            f"{', exposure on the day itself' if is_replica else ''}"
+            f"{', exposure on the day itself' if is_replica else ''}{_alone(view, contrast, design)}"
         )
         for level in LEVELS:
             estimates = view.estimates(
                 analysis="matched_odds_ratio",
+                estimand="odds_ratio",
                 population=design,
                 outcome_id=contrast.outcome,
                 stratum=f"ladder={contrast.ladder}",
@@ -55,6 +56,16 @@ def matched_ladder(view: View) -> list[Row]:
                 }
             )
     return rows
+
+
+def _alone(view: View, contrast: Contrast, design: str) -> str:
+    """How many cases have no control and so say nothing of the matched odds ratio."""
+    asked = {"outcome_id": contrast.outcome, "stratum": f"ladder={contrast.ladder}", "population": design}
+    rows = view.estimates(analysis="matched_odds_ratio", estimand="count", **asked)
+    counts = {row["level"]: row["person_count"] for row in rows}
+    if counts.get("cases") is None or counts.get("cases without a control") is None:
+        return ""
+    return f"; {wording.count(counts['cases without a control'])} of {wording.count(counts['cases'])} cases have none"
 
 
 TABLES = (

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.report import outcomes, ratios, standing, text, wording
+from analysis.report import matched, outcomes, ratios, standing, text, wording
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
 from analysis.report.view import View
@@ -170,6 +170,7 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
         remarks.append("The study file asks for no literature values, so none stand beside the odds ratios.")
     dating = ("table:outcome_dating",) if outcomes.has_several_datings(view) else ()
     comparisons = ("figure:ladder", "table:odds_ratio_ladder") if ratios.odds_ratio_contrasts(view) else ()
+    sets = ("table:matched_odds_ratio",) if matched.matched_contrasts(view) else ()
     has_cox = any(item.estimator == "time_varying_cox" for item in view.spec.contrast)
     if not view.spec.contrast:
         remarks.append("The study file asks for no comparison, so there are rates but no ratios.")
@@ -181,6 +182,7 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
             "table:incidence_by_level",
             *dating,
             *comparisons,
+            *sets,
             *(("table:hazard_ratio",) if has_cox else ()),
             "table:incidence_by_regimen",
         ),

@@ -33,9 +33,11 @@ def _sets(
 def _found(
     sets: pl.DataFrame, contrast: Contrast = CONTRAST, *, small_cell: int = 5, is_assessable: bool = True
 ) -> dict[tuple[str, str], Estimate]:
-    estimates = matched_odds_ratios(sets, contrast, confidence=0.95, small_cell=small_cell, is_assessable=is_assessable)
-    found = {(e.question.level, e.answer.method): e for e in estimates}
-    assert len(found) == len(estimates)
+    estimates = matched_odds_ratios(
+        sets, contrast, rules=["primary"], confidence=0.95, small_cell=small_cell, is_assessable=is_assessable
+    )
+    found = {(e.question.level, e.answer.method): e for e in estimates if e.question.estimand == "odds_ratio"}
+    assert len({e.estimate_id for e in estimates}) == len(estimates)
     return found
 
 
@@ -81,6 +83,15 @@ def test_a_level_that_nobody_has_is_not_estimable_with_its_reason() -> None:
     assert answer.status == "not_estimable" and answer.reason
 
 
+def test_cases_controls_and_cases_without_a_control_are_counted() -> None:
+    sets = _sets({(1, 0): 3, (0, 1): 2}).filter(pl.col("is_case") | (pl.col("set_number") > 2))
+    estimates = matched_odds_ratios(
+        sets, CONTRAST, rules=["primary"], confidence=0.95, small_cell=5, is_assessable=True
+    )
+    counts = {e.question.level: e.answer.value for e in estimates if e.question.estimand == "count"}
+    assert counts == {"cases": 5, "cases without a control": 2, "controls": 3}
+
+
 def test_rules_outcomes_and_designs_are_apart() -> None:
     sets = pl.concat(
         [
@@ -90,7 +101,9 @@ def test_rules_outcomes_and_designs_are_apart() -> None:
             _sets({(1, 0): 90, (0, 1): 10}).with_columns(outcome_id=pl.lit("fever")),
         ]
     )
-    estimates = matched_odds_ratios(sets, CONTRAST, confidence=0.95, small_cell=0, is_assessable=True)
+    estimates = matched_odds_ratios(
+        sets, CONTRAST, rules=["primary", "other"], confidence=0.95, small_cell=0, is_assessable=True
+    )
     values = {
         e.question.exposure_rule: e.answer.value
         for e in estimates
@@ -100,6 +113,16 @@ def test_rules_outcomes_and_designs_are_apart() -> None:
     replica = CONTRAST.model_copy(update={"estimator": "toruner_replica_odds_ratio"})
     found = _found(sets, replica)["1", CONDITIONAL]
     assert found.answer.value == pytest.approx(9.0) and found.question.population == "toruner_replica"
+
+
+def test_without_a_case_every_level_says_so() -> None:
+    estimates = matched_odds_ratios(
+        _sets({(0, 0): 1}).clear(), CONTRAST, rules=["primary"], confidence=0.95, small_cell=5, is_assessable=True
+    )
+    ratios = [e for e in estimates if e.question.estimand == "odds_ratio"]
+    assert {e.question.level for e in ratios} == {"1", ">=2", "2", ">=3", "per level"}
+    assert {e.answer.status for e in ratios} == {"not_estimable"}
+    assert {e.answer.value for e in estimates if e.question.estimand == "count"} == {0.0}
 
 
 def test_without_records_that_could_hold_the_outcome_nothing_is_assessed() -> None:
