@@ -65,7 +65,7 @@ def _alone(view: View, contrast: Contrast, design: str) -> str:
     counts = {row["level"]: row["person_count"] for row in rows}
     if counts.get("cases") is None or counts.get("cases without a control") is None:
         return ""
-    return f"; {wording.count(counts['cases without a control'])} of {wording.count(counts['cases'])} cases have none"
+    return f"; {wording.count(counts['cases without a control'])} of {wording.count(counts['cases'])} cases have no control"
 
 
 TABLES = (
