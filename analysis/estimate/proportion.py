@@ -17,9 +17,7 @@ from analysis.estimate.result import Answer, EstimationError, not_estimable
 ProportionMethod = Literal["clopper_pearson", "wilson"]
 
 
-def proportion(
-    events: int, total: int, *, confidence: float, method: ProportionMethod = "clopper_pearson"
-) -> Answer:
+def proportion(events: int, total: int, *, confidence: float, method: ProportionMethod = "clopper_pearson") -> Answer:
     """Share of `total` that are `events`, between 0 and 1.
 
     `clopper_pearson`: exact limits, never covering less than `confidence`. `wilson`: score limits without continuity

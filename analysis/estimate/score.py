@@ -21,7 +21,6 @@ from analysis.estimate.two_by_two import TwoByTwo
 # The search begins this far from the estimate: at the estimate itself the variance may be 0 (everybody a case), which
 # would pass for a limit. Limits of groups up to 10^7 lie at least 10^-7 away.
 _BESIDE_THE_ESTIMATE = 1e-12
-_FINEST = {"xtol": 1e-16, "rtol": 1e-15}
 
 
 def ratio_deviation(tables: Sequence[TwoByTwo], log_ratio: float) -> tuple[float, float]:
@@ -87,7 +86,7 @@ def difference_limits(tables: Sequence[TwoByTwo], estimate: float, quantile: flo
             return -side * distance - quantile * math.sqrt(variance)
 
         start = estimate + side * _BESIDE_THE_ESTIMATE
-        return side if start * side >= 1.0 else float(brentq(beyond, start, side, **_FINEST))
+        return side if start * side >= 1.0 else float(brentq(beyond, start, side, xtol=1e-16, rtol=1e-15))
 
     return limit(-1.0), limit(1.0)
 
@@ -108,8 +107,11 @@ def _comparator_risk_under_ratio(table: TwoByTwo, ratio: float) -> float:
 def _comparator_risk_under_difference(table: TwoByTwo, difference: float) -> float:
     """Where the derivative of the likelihood, multiplied by its denominators, crosses zero.
 
-    The closed form of the cubic loses half the digits for rare cases; the sign of the product does not.
+    The closed form of the cubic loses half the digits for rare cases; the sign of the product does not. At a difference
+    of 0 both groups share their denominators and the product would vanish at the ends.
     """
+    if difference == 0.0:
+        return table.case_count / table.size
     terms: list[tuple[int, float, Callable[[float], float]]] = [
         (table.exposed_cases, 1.0, lambda risk: risk + difference),
         (table.exposed_noncases, -1.0, lambda risk: 1.0 - difference - risk),

@@ -155,7 +155,9 @@ def _why_score_limits_of_a_ratio(strata: Sequence[TwoByTwo]) -> str:
     exposed, comparator = _cases(strata)
     if not exposed or not comparator:
         return f"{'comparator_cases' if exposed else 'exposed_cases'} is 0 in every stratum"
-    return "" if any(table.exposed_noncases + table.comparator_noncases for table in strata) else "there are no noncases"
+    return (
+        "" if any(table.exposed_noncases + table.comparator_noncases for table in strata) else "there are no noncases"
+    )
 
 
 def _why_score_limits_of_a_difference(strata: Sequence[TwoByTwo]) -> str:
@@ -210,8 +212,6 @@ def _expected_cells(table: TwoByTwo, odds_ratio: float) -> tuple[float, float, f
     slope = odds_ratio * (exposed + cases) + comparator - cases
     root = math.sqrt(max(0.0, slope**2 - 4.0 * (odds_ratio - 1.0) * odds_ratio * exposed * cases))
     # Two forms of one root; the other would subtract nearly equal numbers.
-    if slope > 0.0:
-        exposed_cases = 2.0 * odds_ratio * exposed * cases / (slope + root)
-    else:
-        exposed_cases = (slope - root) / (2.0 * (odds_ratio - 1.0))
+    stable = 2.0 * odds_ratio * exposed * cases / (slope + root) if slope > 0.0 else None
+    exposed_cases = (slope - root) / (2.0 * (odds_ratio - 1.0)) if stable is None else stable
     return exposed_cases, exposed - exposed_cases, cases - exposed_cases, comparator - cases + exposed_cases

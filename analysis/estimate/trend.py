@@ -83,4 +83,6 @@ def _excess_and_variance(levels: Sequence[Level], lost_freedom: int) -> tuple[fl
 
 
 def _never_mixed(strata: Sequence[Sequence[Level]]) -> bool:
-    return not any(any(level.cases for level in levels) and any(level.noncases for level in levels) for levels in strata)
+    return not any(
+        any(level.cases for level in levels) and any(level.noncases for level in levels) for levels in strata
+    )
