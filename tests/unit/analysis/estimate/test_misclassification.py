@@ -20,7 +20,7 @@ PERFECT = Trapezoid.fixed(1.0)
 
 def errors_of(**changed: Any) -> OutcomeErrors:
     names = ("exposed_ppv", "comparator_ppv", "exposed_sensitivity", "comparator_sensitivity")
-    return OutcomeErrors(**{name: PERFECT for name in names} | {"correlation": 0.0} | changed)
+    return OutcomeErrors(**dict.fromkeys(names, PERFECT) | {"correlation": 0.0} | changed)
 
 
 def analysed(errors: OutcomeErrors, table: TwoByTwo | TwoRates = TABLE, **changed: Any) -> BiasAnalysis:
