@@ -1,5 +1,6 @@
 # Interaction of two exposures: epiR (epi.interaction, delta) on fitted regressions; MOVER written out as in Zou 2008
 # (Am J Epidemiol 168:212, RERI and attributable proportion), the synergy index by roots of the same limits.
+Sys.setenv(TZ = "UTC") # loading epiR asks the machine for its time zone
 suppressPackageStartupMessages(library(survival))
 epi_interaction <- suppressMessages(suppressWarnings(epiR::epi.interaction))
 
@@ -54,16 +55,16 @@ mouth <- data.frame(
   alcohol = c(0, 1, 0, 1), smoking = c(0, 0, 1, 1), cases = c(3, 6, 8, 225), noncases = c(20, 12, 18, 166)
 )
 oral <- glm(cbind(cases, noncases) ~ alcohol * smoking, family = binomial, data = mouth,
-            control = glm.control(epsilon = 1e-15, maxit = 100))
+            control = glm.control(epsilon = 1e-12, maxit = 100))
 # Ten times the persons, so that the synergy index has limits by MOVER.
 large <- glm(10 * cbind(cases, noncases) ~ alcohol * smoking, family = binomial, data = mouth,
-             control = glm.control(epsilon = 1e-15, maxit = 100))
+             control = glm.control(epsilon = 1e-12, maxit = 100))
 rates <- data.frame(a = c(0, 1, 0, 1), b = c(0, 0, 1, 1), events = c(40, 55, 61, 130), days = c(9e5, 6e5, 5e5, 4e5))
 poisson <- glm(events ~ a * b + offset(log(days)), family = poisson, data = rates,
-               control = glm.control(epsilon = 1e-15, maxit = 100))
+               control = glm.control(epsilon = 1e-12, maxit = 100))
 # Death in primary biliary cirrhosis, oedema and bilirubin above 3 (survival::pbc).
 liver <- within(pbc[!is.na(pbc$trt), ], { died <- status == 2; swollen <- as.numeric(edema > 0); high <- as.numeric(bili > 3) })
-hazards <- coxph(Surv(time, died) ~ swollen * high, data = liver, control = coxph.control(eps = 1e-14, iter.max = 100))
+hazards <- coxph(Surv(time, died) ~ swollen * high, data = liver, control = coxph.control(eps = 1e-14, toler.chol = 1e-15, iter.max = 100))
 
 cat("[\n", paste(c(
   one("oral_cancer", oral, 2:4), one("oral_cancer_tenfold", large, 2:4), one("rates", poisson, 2:4), one("hazards", hazards, 1:3)

@@ -1,5 +1,6 @@
 # Risk ratios, risk differences, homogeneity and trend over strata: metafor (rma.mh), epiR (epi.2by2), prop.trend.test,
 # and the score test of a conditional logistic regression (survival), which is Mantel's extension.
+Sys.setenv(TZ = "UTC") # loading epiR asks the machine for its time zone
 suppressPackageStartupMessages({
   library(metafor)
   library(survival)
