@@ -71,7 +71,7 @@ def mantel_haenszel_risk_ratio(tables: Sequence[TwoByTwo], *, confidence: float)
 def mantel_haenszel_risk_difference(
     tables: Sequence[TwoByTwo], *, method: RiskDifferenceMethod, confidence: float
 ) -> Answer:
-    """Common risk difference over strata, between -1 and 1, with `standard_error` and Wald P.
+    """Common risk difference over strata with `standard_error` and Wald P; value and limits lie between -1 and 1.
 
     `tables`: one per stratum; those with an empty group are left out of the estimate, not of `event_count`; strata without
     cases count. `mantel_haenszel_sato`: the variance that holds for few large and for many small strata.
@@ -103,8 +103,8 @@ def mantel_haenszel_risk_difference(
     standard_error = math.sqrt(variance)
     return replace(
         answer,
-        lower=value - quantile * standard_error,
-        upper=value + quantile * standard_error,
+        lower=max(-1.0, value - quantile * standard_error),
+        upper=min(1.0, value + quantile * standard_error),
         standard_error=standard_error,
         p_value=wald_p_value(value / standard_error),
     )
@@ -206,12 +206,26 @@ def _greenland_robins_term(table: TwoByTwo, _difference: float) -> float:
     ) / table.size**2
 
 
-def _expected_cells(table: TwoByTwo, odds_ratio: float) -> tuple[float, float, float, float]:
-    """Cells with the margins of `table` and exactly this odds ratio, in the order of `TwoByTwo`."""
+def _expected_cells(table: TwoByTwo, odds_ratio: float) -> list[float]:
+    """Cells with the margins of `table` and exactly this odds ratio, in the order of `TwoByTwo`.
+
+    Each from its own root: a small cell taken as the rest of a margin would lose its digits.
+    """
     exposed, comparator, cases = table.margins.exposed, table.margins.comparator, table.case_count
-    slope = odds_ratio * (exposed + cases) + comparator - cases
-    root = math.sqrt(max(0.0, slope**2 - 4.0 * (odds_ratio - 1.0) * odds_ratio * exposed * cases))
-    # Two forms of one root; the other would subtract nearly equal numbers.
-    stable = 2.0 * odds_ratio * exposed * cases / (slope + root) if slope > 0.0 else None
-    exposed_cases = (slope - root) / (2.0 * (odds_ratio - 1.0)) if stable is None else stable
-    return exposed_cases, exposed - exposed_cases, cases - exposed_cases, comparator - cases + exposed_cases
+    noncases = table.size - cases
+    return [
+        _expected_count(exposed, comparator, cases, odds_ratio),
+        _expected_count(exposed, comparator, noncases, 1.0 / odds_ratio),
+        _expected_count(comparator, exposed, cases, 1.0 / odds_ratio),
+        _expected_count(comparator, exposed, noncases, odds_ratio),
+    ]
+
+
+def _expected_count(group: int, other: int, cases: int, odds_ratio: float) -> float:
+    """Cases in `group` among `cases` of both groups: the root of a quadratic whose discriminant is a sum of squares."""
+    slope = odds_ratio * (group + cases) + other - cases
+    spread = 2.0 * odds_ratio * (group * other + cases * (group + other - cases))
+    root = math.sqrt((odds_ratio * (group - cases)) ** 2 + (other - cases) ** 2 + spread)
+    if slope > 0.0:
+        return 2.0 * odds_ratio * group * cases / (slope + root)
+    return (slope - root) / (2.0 * (odds_ratio - 1.0))

@@ -11,11 +11,12 @@ from analysis.estimate.result import EstimationError
 from analysis.estimate.risk import risk_difference, risk_ratio
 from analysis.estimate.stratified_risk import (
     RiskDifferenceMethod,
+    _expected_cells,
     breslow_day_tarone,
     mantel_haenszel_risk_difference,
     mantel_haenszel_risk_ratio,
 )
-from analysis.estimate.two_by_two import TwoByTwo
+from analysis.estimate.two_by_two import TwoByTwo, mantel_haenszel_odds_ratio
 
 STRATA = json.loads((Path(__file__).parents[3] / "truth" / "stratified_risk.json").read_text())["strata"]
 EVERY_METHOD = get_args(RiskDifferenceMethod)
@@ -185,6 +186,34 @@ def test_equal_odds_ratios_are_homogeneous_and_opposite_ones_are_not() -> None:
     # The common odds ratio is 1: expected 15, variance 30 * 30 * 30 * 30 / 60^3 = 3.75.
     assert opposite.value == pytest.approx(2 * 25 / 3.75)
     assert opposite.p_value == pytest.approx(math.erfc(math.sqrt(2 * 25 / 3.75 / 2)))
+
+
+@pytest.mark.parametrize(
+    "tables",
+    [
+        [TwoByTwo(9_999_999, 1, 1, 9_999_999), TwoByTwo(5_000_000, 1, 2, 5_000_000)],
+        [TwoByTwo(1, 9_999_999, 9_999_999, 1), TwoByTwo(3, 5_000_000, 5_000_000, 4)],
+        [TwoByTwo(3, 10_000_000, 90, 10), TwoByTwo(1, 40, 9_000_000, 9_000_000)],
+    ],
+)
+def test_extreme_odds_ratios_have_expected_cells_with_all_their_digits(tables: list[TwoByTwo]) -> None:
+    answer = breslow_day_tarone(tables)
+    assert answer.status == "ok"
+    common = mantel_haenszel_odds_ratio(tables, confidence=0.95).value
+    assert common is not None
+    for table in tables:
+        a, b, c, d = _expected_cells(table, common)
+        assert a * d / (b * c) == pytest.approx(common, rel=1e-9)
+        assert (a + b, a + c) == pytest.approx((table.margins.exposed, table.case_count), rel=1e-12)
+
+
+def test_limits_of_a_difference_stop_at_one() -> None:
+    tables = [TwoByTwo(2, 0, 0, 1), TwoByTwo(2, 1, 1, 2)]
+    for method in EVERY_METHOD:
+        answer = mantel_haenszel_risk_difference(tables, method=method, confidence=0.95)
+        assert (answer.reason, answer.upper) == ("", 1.0)
+        turned = mantel_haenszel_risk_difference([t.groups_swapped for t in tables], method=method, confidence=0.95)
+        assert turned.lower == -1.0
 
 
 def test_an_unknown_method_is_refused() -> None:
