@@ -19,7 +19,7 @@ from analysis.estimate.confidence import normal_quantile, tail_probability, wald
 from analysis.estimate.noncentral_hypergeometric import Distribution, Margins, Probabilities
 from analysis.estimate.result import Answer, EstimationError, not_estimable
 
-OddsRatioMethod = Literal["woolf", "exact_conditional", "exact_mid_p"]
+OddsRatioMethod = Literal["woolf", "haldane_anscombe", "exact_conditional", "exact_mid_p"]
 
 MANTEL_HAENSZEL = "mantel_haenszel"
 EXACT_STRATIFIED = "exact_conditional_stratified"
@@ -88,13 +88,15 @@ def odds_ratio(table: TwoByTwo, *, method: OddsRatioMethod, confidence: float) -
     """Odds of being a case among the exposed over those in the comparator.
 
     `woolf`: cross-product, logit limits, Wald P, `standard_error` of the log; no answer with a zero cell.
+    `haldane_anscombe`: the same with 0.5 added to every cell, zero or not, as `reason` says; biased toward 1.
     `exact_conditional`: conditional maximum likelihood, limits from two one-sided exact tests, two-sided P by
     probability (R: fisher.test); its P and its limits can disagree at the border.
     `exact_mid_p`: median-unbiased estimate with mid-P limits and P (R: epitools, oddsratio.midp); less conservative.
     Misleads as a risk ratio when cases are common. Zero cells: 0 is `ok` with an exact upper limit; infinite is
     `limit_only`; an empty margin is `not_estimable`.
     Raises EstimationError for an unknown method or a confidence outside (0, 1).
-    Source: Woolf 1955, Ann Hum Genet 19:251; Gart 1970; Berry and Armitage 1995, The Statistician 44:417 (mid-P).
+    Source: Woolf 1955, Ann Hum Genet 19:251; Anscombe 1956, Biometrika 43:461; Gart 1970; Berry and Armitage 1995,
+    The Statistician 44:417 (mid-P).
     """
     tail = tail_probability(confidence)
     if method not in get_args(OddsRatioMethod):
@@ -102,7 +104,10 @@ def odds_ratio(table: TwoByTwo, *, method: OddsRatioMethod, confidence: float) -
     if table.empty_margin:
         return not_estimable(method, table.empty_margin, event_count=table.case_count)
     if method == "woolf":
-        return _woolf(table, confidence)
+        return _logit(table, confidence, method=method, added=0.0)
+    if method == "haldane_anscombe":
+        answer = _logit(table, confidence, method=method, added=0.5)
+        return replace(answer, reason="0.5 was added to every cell")
     rule = _CONDITIONAL if method == "exact_conditional" else _MID_P
     distribution = exact.table_distribution(table.margins)
     answer = _exact_answer([table], distribution, rule=rule, tail=tail)
@@ -216,15 +221,16 @@ def _exact_answer(strata: Sequence[TwoByTwo], distribution: Distribution, *, rul
     )
 
 
-def _woolf(table: TwoByTwo, confidence: float) -> Answer:
-    if table.zero_cells:
-        reason = f"woolf needs every cell above zero, {' and '.join(table.zero_cells)} is 0"
-        return not_estimable("woolf", reason, event_count=table.case_count)
-    value = table.exposed_cases * table.comparator_noncases / (table.exposed_noncases * table.comparator_cases)
-    standard_error = math.sqrt(math.fsum(1.0 / getattr(table, field.name) for field in fields(table)))
+def _logit(table: TwoByTwo, confidence: float, *, method: OddsRatioMethod, added: float) -> Answer:
+    if table.zero_cells and not added:
+        reason = f"{method} needs every cell above zero, {' and '.join(table.zero_cells)} is 0"
+        return not_estimable(method, reason, event_count=table.case_count)
+    cells = [getattr(table, field.name) + added for field in fields(table)]
+    value = cells[0] * cells[3] / (cells[1] * cells[2])
+    standard_error = math.sqrt(math.fsum(1.0 / cell for cell in cells))
     spread = normal_quantile(confidence) * standard_error
     return Answer(
-        method="woolf",
+        method=method,
         value=value,
         lower=value * math.exp(-spread),
         upper=value * math.exp(spread),

@@ -11,7 +11,11 @@ OPTIONS = doctest.ELLIPSIS | doctest.REPORT_NDIFF
 ESTIMATORS = (
     "odds_ratio", "mantel_haenszel_odds_ratio", "exact_conditional_stratified", "proportion",
     "incidence_rate_per_100py", "kaplan_meier", "survival_at", "median_in_months", "naive_median", "cox",
-    "hazard_ratio",
+    "hazard_ratio", "risk_ratio", "risk_difference", "mantel_haenszel_risk_ratio", "mantel_haenszel_risk_difference",
+    "breslow_day_tarone", "cochran_armitage", "mantel_extension", "rule_of_three", "persons_to_see_one", "rate_ratio",
+    "rate_difference_per_100py", "mantel_haenszel_rate_ratio", "mantel_haenszel_rate_difference_per_100py",
+    "directly_standardised_rate_per_100py", "overdispersion", "interaction", "interaction_from_draws", "e_value",
+    "misclassified_outcome", "fit_systematic_error", "calibrated",
 )  # fmt: skip
 
 

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from analysis.estimate.proportion import proportion
 from analysis.estimate.result import EstimationError
 
-TRUTH = json.loads((Path(__file__).parents[3] / "truth" / "exact_limits.json").read_text())["proportions"]
+FOLDER = Path(__file__).parents[3] / "truth"
+TRUTH = json.loads((FOLDER / "exact_limits.json").read_text())["proportions"]
+WILSON = json.loads((FOLDER / "risk.json").read_text())["wilson"]
 
 
 @pytest.mark.parametrize("row", TRUTH, ids=lambda row: f"{row['events']}_of_{row['total']}")
@@ -21,6 +23,24 @@ def test_limits_are_those_of_binom_test(row: dict[str, float]) -> None:
         (row["estimate"], row["lower"], row["upper"]), rel=1e-10
     )
     assert (answer.event_count, answer.person_count) == (row["events"], row["total"])
+
+
+@pytest.mark.parametrize("row", WILSON, ids=lambda row: f"{row['events']}_of_{row['total']}")
+def test_wilson_limits_are_those_of_prop_test(row: dict[str, float]) -> None:
+    answer = proportion(int(row["events"]), int(row["total"]), confidence=row["confidence"], method="wilson")
+    assert (answer.method, answer.status) == ("wilson", "ok")
+    assert (answer.lower, answer.upper) == pytest.approx((row["lower"], row["upper"]), rel=1e-10)
+
+
+def test_wilson_keeps_the_ends_exact() -> None:
+    assert proportion(0, 7, confidence=0.95, method="wilson").lower == 0.0
+    assert proportion(7, 7, confidence=0.95, method="wilson").upper == 1.0
+    assert proportion(0, 0, confidence=0.95, method="wilson").status == "not_estimable"
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(EstimationError, match="unknown method of a proportion"):
+        proportion(1, 2, confidence=0.95, method="wald")  # type: ignore[arg-type]
 
 
 def test_0_of_31_has_the_upper_limit_of_the_two_sided_interval() -> None:
