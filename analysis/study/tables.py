@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import polars as pl
 
-from analysis.study.conditions import indication_rows
+from analysis.study.conditions import charlson_rows, indication_rows
 from analysis.study.induction import check_induction, induction_rows, planned_covers, planned_days
 from analysis.study.outcomes import outcome_tables
 from analysis.study.read import StudyError, nearest
@@ -77,7 +77,10 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
     }  # fmt: skip
     return (
         tables
-        | {"indication_code": indication_rows(reference["condition"])}
+        | {
+            "indication_code": indication_rows(reference["condition"]),
+            "charlson_code": charlson_rows(reference["condition"]),
+        }
         | outcome_tables(spec, reference["outcome"])
     )
 

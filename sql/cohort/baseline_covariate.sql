@@ -1,0 +1,72 @@
+-- Who persons were before they entered: comorbidity, days in hospital and earlier outcomes in the look-back, the day of entry not
+-- included. Charlson's score with the weights of Quan 2011: a condition counts from one inpatient diagnosis or two diagnoses at least
+-- 30 days apart, a superseded one not beside its severe form. Codes that mean an indication do not count: what a person is
+-- treated for is matched on, and would make every user of a drug look alike.
+-- grain: exposure_rule, person_id
+WITH span AS (
+  SELECT e.exposure_rule, e.person_id, e.entry_date - CAST(s.look_back_days AS INTEGER) AS from_date, e.entry_date
+  FROM cohort.entry AS e
+  CROSS JOIN spec.study AS s
+),
+code AS (
+  SELECT DISTINCT c.code_system, c.code
+  FROM staged.condition AS c
+  WHERE c.code_system IS NOT NULL
+),
+meaning AS (
+  SELECT DISTINCT c.code_system, c.code, p.condition_id
+  FROM code AS c
+  INNER JOIN spec.charlson_code AS p ON c.code_system = p.vocabulary AND STARTS_WITH(c.code, p.code_prefix)
+  WHERE NOT EXISTS (
+    SELECT 1 FROM spec.indication_code AS i WHERE c.code_system = i.vocabulary AND STARTS_WITH(c.code, i.code_prefix)
+  )
+),
+confirmed AS (
+  SELECT e.exposure_rule, e.person_id, m.condition_id
+  FROM span AS e
+  INNER JOIN staged.condition AS c ON e.person_id = c.person_id AND e.from_date <= c.start_date AND c.start_date < e.entry_date
+  INNER JOIN meaning AS m ON c.code_system = m.code_system AND c.code = m.code
+  GROUP BY e.exposure_rule, e.person_id, m.condition_id
+  HAVING
+    MAX(CASE WHEN c.setting = 'inpatient' THEN 1 ELSE 0 END) = 1
+    OR DATE_DIFF('day', MIN(c.start_date), MAX(c.start_date)) >= 30
+),
+weight AS (
+  SELECT DISTINCT p.condition_id, p.weight, p.superseded_by
+  FROM spec.charlson_code AS p
+),
+comorbidity AS (
+  SELECT c.exposure_rule, c.person_id, CAST(SUM(w.weight) AS BIGINT) AS charlson_score
+  FROM confirmed AS c
+  INNER JOIN weight AS w ON c.condition_id = w.condition_id
+  LEFT JOIN confirmed AS v
+    ON c.exposure_rule = v.exposure_rule AND c.person_id = v.person_id AND w.superseded_by = v.condition_id
+  WHERE v.condition_id IS NULL
+  GROUP BY c.exposure_rule, c.person_id
+),
+stay AS (
+  SELECT
+    e.exposure_rule,
+    e.person_id,
+    CAST(SUM(DATE_DIFF('day', GREATEST(y.start_date, e.from_date), LEAST(y.stop_date, e.entry_date))) AS BIGINT) AS hospital_days
+  FROM span AS e
+  INNER JOIN exposure.hospital_stay AS y
+    ON e.person_id = y.person_id AND y.start_date < e.entry_date AND e.from_date < y.stop_date
+  GROUP BY e.exposure_rule, e.person_id
+),
+outcome AS (
+  SELECT e.exposure_rule, e.person_id, COUNT(*) AS prior_event_count
+  FROM span AS e
+  INNER JOIN cohort.outcome_event AS v ON e.person_id = v.person_id AND e.from_date <= v.event_date AND v.event_date < e.entry_date
+  GROUP BY e.exposure_rule, e.person_id
+)
+SELECT
+  e.exposure_rule,
+  e.person_id,
+  COALESCE(c.charlson_score, 0) AS charlson_score,
+  COALESCE(y.hospital_days, 0) AS hospital_days,
+  COALESCE(o.prior_event_count, 0) AS prior_event_count
+FROM span AS e
+LEFT JOIN comorbidity AS c ON e.exposure_rule = c.exposure_rule AND e.person_id = c.person_id
+LEFT JOIN stay AS y ON e.exposure_rule = y.exposure_rule AND e.person_id = y.person_id
+LEFT JOIN outcome AS o ON e.exposure_rule = o.exposure_rule AND e.person_id = o.person_id
