@@ -99,7 +99,9 @@ def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:
 
 def _matched(build: Build) -> tuple[list[Estimate], None]:
     settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
-    sets = build.warehouse.read("cohort.matched_set")
+    sets = matched.with_covariates(
+        *(build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "match_basis", "baseline_covariate"))
+    )
     rules = build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"].to_list()
     return [
         estimate
@@ -155,7 +157,7 @@ ANALYSES: tuple[Analysis, ...] = (
     Analysis(
         matched.ANALYSIS,
         "Odds ratios of infection by ladder level in matched sets.",
-        ("cohort.matched_set", "spec.exposure_rule", "meta.source"),
+        ("cohort.matched_set", "cohort.match_basis", "cohort.baseline_covariate", "spec.exposure_rule", "meta.source"),
         _matched,
     ),
     Analysis(hazard.ANALYSIS, "Hazard ratio of a second study drug.", ("cohort.person_time", "meta.source"), _hazard),

@@ -13,18 +13,39 @@ import polars as pl
 
 from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.conditional_logistic import conditional_logistic, firth_conditional_logistic
-from analysis.estimate.result import Answer, Estimate, Question, not_assessable
+from analysis.estimate.result import Answer, Estimate, EstimationError, Question, not_assessable
 from analysis.estimate.two_by_two import TwoByTwo, odds_ratio
 from analysis.matching.control_sample import DESIGNS
 from analysis.study.spec import Contrast
 
 ANALYSIS = "matched_odds_ratio"
 METHOD = "conditional_logistic_profile"
+ADJUSTED_METHOD = "conditional_logistic_adjusted_profile"
+ADJUSTED_FOR = ("age_years", "charlson_score", "hospital_days", "has_prior_event")
 TREND = "per level"
 ALONE = "cases without a control"
 RUNGS = {"toruner": "toruner_count", "broad": "broad_count", "study_drugs": "risk_drug_count"}
 SCALES: tuple[Mapping[int, str], ...] = ({0: "0", 1: "1", 2: ">=2"}, {0: "0", 1: "1", 2: "2", 3: ">=3"})
 _NO_RECORDS = "the source has neither adverse events nor diagnoses"
+
+
+def with_covariates(sets: pl.DataFrame, basis: pl.DataFrame, baseline: pl.DataFrame) -> pl.DataFrame:
+    """`cohort.matched_set` with the covariates that adjusted estimates use, as Float64.
+
+    basis: `cohort.match_basis`. baseline: `cohort.baseline_covariate`. Age is that of the index date, the others are of the
+    look-back before entry. Raises EstimationError for a person without a row in both.
+    """
+    key = ["exposure_rule", "person_id"]
+    joined = sets.join(basis.select(*key, "birth_date"), on=key, how="left").join(baseline, on=key, how="left")
+    found = joined.with_columns(
+        age_years=(pl.col("index_date") - pl.col("birth_date")).dt.total_days() / 365.25,
+        charlson_score=pl.col("charlson_score").cast(pl.Float64),
+        hospital_days=pl.col("hospital_days").cast(pl.Float64),
+        has_prior_event=(pl.col("prior_event_count") > 0).cast(pl.Float64),
+    )
+    if found.height != sets.height or found.select(ADJUSTED_FOR).null_count().sum_horizontal().sum():
+        raise EstimationError("a person of a matched set has no covariates")
+    return found
 
 
 def matched_odds_ratios(
@@ -38,12 +59,12 @@ def matched_odds_ratios(
 ) -> list[Estimate]:
     """Each ladder level against the comparator level, and the odds ratio for one level more, for every exposure rule.
 
-    sets: `cohort.matched_set`; a rule without a set has answers too. Levels 0, 1, >= 2 are one model, 0, 1, 2, >= 3
-    another; of the second only what the first lacks is told. Conditional logistic regression with profile limits; beside
-    it the crude odds ratio that ignores the sets, and Firth's where a level has fewer than `small_cell` cases or controls.
-    `event_count` and `person_count` are those at the two levels compared. Persons who serve in several sets are treated as
-    independent, as is usual in sets drawn at random. Misleads when level and outcome share a cause that is not matched on
-    (severity, steroids for early symptoms).
+    sets: `cohort.matched_set` with covariates; a rule without a set has answers too. Levels 0, 1, >= 2 are one model, 0, 1,
+    2, >= 3 another; of the second only what the first lacks is told. Conditional logistic regression with profile limits;
+    beside it the same adjusted for `ADJUSTED_FOR`, the crude odds ratio that ignores the sets, and Firth's where a level has
+    fewer than `small_cell` cases or controls. `event_count` and `person_count` are those at the two levels compared. Persons
+    who serve in several sets are treated as independent, as is usual in sets drawn at random. Misleads when level and
+    outcome share a cause that is neither matched on nor adjusted for (severity, steroids for early symptoms).
     """
     design = DESIGNS[contrast.estimator]
     chosen = sets.filter((pl.col("outcome_id") == contrast.outcome) & (pl.col("design") == design))
@@ -101,6 +122,8 @@ def _of_scale(
     others = [level for level in scale.values() if level != comparator]
     frame = _frame(levelled, {level: pl.col("level") == level for level in others})
     fit = conditional_logistic(frame, covariates=others, confidence=confidence)
+    with_others = frame.with_columns(levelled.select(ADJUSTED_FOR))
+    adjusted = conditional_logistic(with_others, covariates=[*others, *ADJUSTED_FOR], confidence=confidence)
     cells = {
         (row["level"], row["is_case"]): row["len"]
         for row in levelled.group_by("level", "is_case").len().iter_rows(named=True)
@@ -113,7 +136,11 @@ def _of_scale(
             comparator_cases=cells.get((comparator, True), 0),
             comparator_noncases=cells.get((comparator, False), 0),
         )
-        answers = [adjusted_odds_ratio(fit, level, limits="profile"), _crude(table, confidence)]
+        answers = [
+            adjusted_odds_ratio(fit, level, limits="profile"),
+            replace(adjusted_odds_ratio(adjusted, level, limits="profile"), method=ADJUSTED_METHOD),
+            _crude(table, confidence),
+        ]
         if min(cells.get((name, is_case), 0) for name in (level, comparator) for is_case in (True, False)) < small_cell:
             penalised = firth_conditional_logistic(frame, covariates=others, confidence=confidence)
             answers.append(adjusted_odds_ratio(penalised, level, limits="profile"))

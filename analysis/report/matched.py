@@ -49,6 +49,7 @@ def matched_ladder(view: View) -> list[Row]:
                     "name": wording.level_name(contrast.ladder, level),
                     "cases": next(row["event_count"] for row in found.values()),
                     "conditional": found.get("conditional_logistic_profile"),
+                    "adjusted": found.get("conditional_logistic_adjusted_profile"),
                     "firth": found.get("firth_conditional_logistic_profile"),
                     "crude": found.get("crude_woolf"),
                     "literature": literature and ratios.literature_text(literature),
@@ -77,6 +78,7 @@ TABLES = (
             Column("name", "Level"),
             Column("cases", "Cases at both levels", "count"),
             Column("conditional", "Matched (conditional logistic)", "ratio"),
+            Column("adjusted", "Matched and adjusted", "ratio"),
             Column("firth", "Matched, penalised (Firth)", "ratio", is_optional=True),
             Column("crude", "Ignoring the sets (Woolf)", "ratio"),
             Column("literature", "Literature (limits)", "literature", is_optional=True),
@@ -84,7 +86,8 @@ TABLES = (
         matched_ladder,
         "Controls are drawn from those at risk on the day of the case's event: of the same sex and indication, near in age, calendar "
         "time and time since entry. The matched odds ratio is the rate ratio among such persons; what is not matched on, severity "
-        "above all, can still confound it. Penalised values are made where a level has few cases or controls. The column that ignores "
+        "above all, can still confound it. Adjusted: for age, Charlson's score without the indication, days in hospital and earlier "
+        "outcomes before entry. Penalised values are made where a level has few cases or controls. The column that ignores "
         "the sets is no estimate of the same quantity: it shows what matching changes.",
         NO_CONTRAST,
     ),

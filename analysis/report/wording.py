@@ -67,6 +67,7 @@ METHODS = {
     "garwood": "exact Poisson",
     "clopper_pearson": "exact binomial",
     "conditional_logistic_profile": "matched (conditional logistic)",
+    "conditional_logistic_adjusted_profile": "matched and adjusted",
     "firth_conditional_logistic_profile": "matched, penalised (Firth)",
     "crude_woolf": "ignoring the sets (Woolf)",
 }

@@ -7,8 +7,8 @@ import math
 import polars as pl
 import pytest
 
-from analysis.analyses.matched import matched_odds_ratios
-from analysis.estimate.result import Estimate
+from analysis.analyses.matched import ADJUSTED_FOR, ADJUSTED_METHOD, matched_odds_ratios, with_covariates
+from analysis.estimate.result import Estimate, EstimationError
 from analysis.study.spec import Contrast
 
 CONTRAST = Contrast(id="m", estimator="matched_odds_ratio", outcome="infection", ladder="toruner")
@@ -27,7 +27,8 @@ def _sets(
     frame = pl.DataFrame(
         rows, schema=["set_number", "control_number", "is_case", "person_id", "toruner_count"], orient="row"
     )
-    return frame.with_columns(exposure_rule=pl.lit(rule), outcome_id=pl.lit("infection"), design=pl.lit(design))
+    named = frame.with_columns(exposure_rule=pl.lit(rule), outcome_id=pl.lit("infection"), design=pl.lit(design))
+    return named.with_columns(pl.lit(0.0).alias(name) for name in ADJUSTED_FOR)
 
 
 def _found(
@@ -48,6 +49,31 @@ def test_in_pairs_the_odds_ratio_is_that_of_the_discordant_pairs() -> None:
     assert answer.event_count == 56 and answer.person_count == 112
     assert found["1", CRUDE].answer.value == pytest.approx(37 * 39 / (17 * 19), rel=1e-12)
     assert found["per level", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
+
+
+def test_covariates_that_do_not_vary_leave_the_odds_ratio_as_it_is_and_others_move_it() -> None:
+    sets = _sets({(1, 0): 30, (0, 1): 10})
+    assert _found(sets)["1", ADJUSTED_METHOD].answer.value == pytest.approx(3.0, rel=1e-9)
+    # a covariate that goes with exposure in three quarters of the members takes a part of its effect
+    related = sets.with_columns(
+        charlson_score=((pl.col("toruner_count") + (pl.col("set_number") % 4 == 0)) % 2).cast(pl.Float64)
+    )
+    moved = _found(related)["1", ADJUSTED_METHOD].answer.value
+    assert moved is not None and abs(moved - 3.0) > 1e-3
+    assert _found(related)["1", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
+
+
+def test_covariates_are_those_of_the_person_under_the_rule_and_nobody_goes_without() -> None:
+    sets = _sets({(1, 0): 1}).drop(ADJUSTED_FOR).with_columns(index_date=pl.date(2021, 1, 1))
+    key = {"exposure_rule": ["primary", "primary", "other"], "person_id": [2, 3, 2]}
+    basis = pl.DataFrame(key).with_columns(birth_date=pl.date(1981, 1, 1))
+    baseline = pl.DataFrame(
+        key | {"charlson_score": [4, 0, 9], "hospital_days": [0, 7, 9], "prior_event_count": [3, 0, 0]}
+    )
+    found = with_covariates(sets, basis, baseline).sort("person_id").select(ADJUSTED_FOR).rows()
+    assert found == [(14610 / 365.25, 4.0, 0.0, 1.0), (14610 / 365.25, 0.0, 7.0, 0.0)]
+    with pytest.raises(EstimationError, match="no covariates"):
+        with_covariates(sets, basis, baseline.filter(pl.col("person_id") == 2))
 
 
 def test_each_level_is_compared_with_none_and_two_are_told_beside_two_or_more() -> None:
