@@ -11,6 +11,9 @@ from scipy.special import ndtri
 
 from analysis.estimate.result import EstimationError
 
+# A ratio or limit beyond e^230, 1e100, is separation and no number; its exponential would still be one.
+LARGEST_LOG_RATIO = 230.0
+
 
 def tail_probability(confidence: float) -> float:
     """Probability beyond one limit of the two-sided interval: 0.025 at 0.95.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from analysis.estimate.confidence import normal_quantile, wald_p_value
+from analysis.estimate.confidence import LARGEST_LOG_RATIO, normal_quantile, wald_p_value
 from analysis.estimate.result import Answer, EstimationError, not_estimable
 
 Floats = NDArray[np.float64]
@@ -83,6 +83,8 @@ def calibrated(ratio: Answer, error: SystematicError, *, confidence: float) -> A
         return not_estimable(METHOD, f"nothing to calibrate: {missing}", **counts)
     log_ratio = math.log(ratio.value) - error.mean
     standard_error = math.hypot(ratio.standard_error, error.standard_deviation)
+    if abs(log_ratio) + quantile * standard_error > LARGEST_LOG_RATIO:
+        return not_estimable(METHOD, "the limits are beyond 1e100: separation", **counts)
     return Answer(
         method=METHOD,
         value=math.exp(log_ratio),

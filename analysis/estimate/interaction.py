@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from analysis.estimate.confidence import normal_quantile, wald_p_value
+from analysis.estimate.confidence import LARGEST_LOG_RATIO, normal_quantile, wald_p_value
 from analysis.estimate.result import Answer, EstimationError, not_estimable
 
 Measure = Literal["ratio_of_ratios", "reri", "attributable_proportion", "synergy_index"]
@@ -90,7 +90,8 @@ def interaction(joint: JointRatios, *, measure: Measure, method: LimitMethod, co
     the ratios, which are skewed, without a P; for the synergy index the values at which (R_AB - 1) less the index times
     (R_A + R_B - 2) may be 0.
     Not estimable: an undefined ratio; a synergy index whose excesses are not above 0, or may be 0 within their limits.
-    Raises EstimationError for an unknown measure or method, for ratios beyond 1e100 and for `mover` of a ratio of ratios.
+    Not estimable either: ratios or limits beyond 1e100, which are separation.
+    Raises EstimationError for an unknown measure or method and for `mover` of a ratio of ratios.
     Source: Rothman 1986, Modern Epidemiology, ch. 15; Hosmer and Lemeshow 1992, Epidemiology 3:452 (delta);
     Zou 2008, Am J Epidemiol 168:212 (MOVER); Donner and Zou 2012, Stat Methods Med Res 21:347 (MOVER of a quotient).
     """
@@ -99,8 +100,8 @@ def interaction(joint: JointRatios, *, measure: Measure, method: LimitMethod, co
         raise EstimationError(f"unknown measure or method of interaction: {measure!r}, {method!r}")
     if measure == "ratio_of_ratios" and method == "mover":
         raise EstimationError("the log of a ratio of ratios is a plain sum: its limits are those of delta")
-    if joint.undefined:
-        return not_estimable(method, joint.undefined, event_count=joint.event_count)
+    if reason := joint.undefined or _separated(joint, quantile):
+        return not_estimable(method, reason, event_count=joint.event_count)
     value = measured(measure, np.array([joint.log_ratios]))[0]
     if measure == "synergy_index" and (reason := _why_no_synergy_index(joint, method)):
         return not_estimable(method, reason, event_count=joint.event_count)
@@ -109,12 +110,11 @@ def interaction(joint: JointRatios, *, measure: Measure, method: LimitMethod, co
 
 
 def measured(measure: Measure, log_ratios: Floats) -> Floats:
-    """The measure of each row of log ratios (A, B, both); NaN where a synergy index has no excess above 0 to divide by.
+    """The measure of each row of log ratios (A, B, both); NaN where it has none.
 
-    Raises EstimationError for a ratio beyond 1e100 or below 1e-100.
+    None has a row with a ratio beyond 1e100, nor a synergy index without an excess above 0 to divide by.
     """
-    if np.abs(log_ratios).max(initial=0.0) > 230.0:
-        raise EstimationError("a ratio beyond 1e100 is separation, not an estimate")
+    log_ratios = np.where(np.abs(log_ratios) > LARGEST_LOG_RATIO, np.nan, log_ratios)
     a, b, both = np.exp(log_ratios).T
     if measure == "ratio_of_ratios":
         value = both / (a * b)
@@ -128,6 +128,14 @@ def measured(measure: Measure, log_ratios: Floats) -> Floats:
         np.divide(both - 1.0, apart, out=value, where=apart > 0.0)
     result: Floats = value
     return result
+
+
+def _separated(joint: JointRatios, quantile: float) -> str:
+    reach = [
+        abs(log_ratio) + quantile * math.sqrt(row[place])
+        for place, (log_ratio, row) in enumerate(zip(joint.log_ratios, joint.covariance, strict=True))
+    ]
+    return "a ratio or its limit is beyond 1e100: separation" if max(reach) > LARGEST_LOG_RATIO else ""
 
 
 def _why_no_synergy_index(joint: JointRatios, method: LimitMethod) -> str:
@@ -157,6 +165,8 @@ def _delta(joint: JointRatios, measure: Measure, value: float, quantile: float, 
     standard_error = math.sqrt(variance)
     spread = quantile * standard_error
     on_log = measure in ("ratio_of_ratios", "synergy_index")
+    if on_log and abs(math.log(value)) + spread > LARGEST_LOG_RATIO:
+        return not_estimable("delta", "the limits are beyond 1e100", event_count=joint.event_count)
     return Answer(
         method="delta",
         value=value,

@@ -30,8 +30,8 @@ def mantel_haenszel_risk_ratio(tables: Sequence[TwoByTwo], *, confidence: float)
 
     `tables`: one per stratum. Strata with an empty group are left out of the estimate, not of `event_count`; strata
     without cases change nothing. Misleads when the risk ratio differs between strata, or follow-up between the groups.
-    Where one group has no case in any stratum the value is 0 or infinite (`limit_only`), and where all are cases it is 1
-    without a standard error; the limits are then score limits over the strata, and `reason` says so.
+    Where one group has no case in any stratum the value is 0 or infinite (`limit_only`), and where no stratum
+    has both cases and noncases it is 1 without a standard error; the limits are then score limits over the strata, and `reason` says so.
     Source: Greenland and Robins 1985, Biometrics 41:55; Miettinen and Nurminen 1985, Stat Med 4:213 (score).
     """
     quantile = normal_quantile(confidence)
@@ -42,7 +42,8 @@ def mantel_haenszel_risk_ratio(tables: Sequence[TwoByTwo], *, confidence: float)
     up = math.fsum(table.exposed_cases * table.margins.comparator / table.size for table in strata)
     down = math.fsum(table.comparator_cases * table.margins.exposed / table.size for table in strata)
     value = None if down == 0.0 else up / down
-    if reason := _why_score_limits_of_a_ratio(strata):
+    variance = math.fsum(_ratio_variance_term(table) for table in strata)
+    if reason := _why_score_limits_of_a_ratio(strata, variance):
         lower, upper = score.ratio_limits(strata, value, quantile)
         return Answer(
             method=MANTEL_HAENSZEL,
@@ -54,7 +55,7 @@ def mantel_haenszel_risk_ratio(tables: Sequence[TwoByTwo], *, confidence: float)
             status="limit_only" if value is None else "ok",
             reason=f"{reason}; the limits are those of the score",
         )
-    standard_error = math.sqrt(math.fsum(_ratio_variance_term(table) for table in strata) / (up * down))
+    standard_error = math.sqrt(variance / (up * down))
     spread = quantile * standard_error
     return Answer(
         method=MANTEL_HAENSZEL,
@@ -151,13 +152,11 @@ def _no_risks(tables: Sequence[TwoByTwo], strata: Sequence[TwoByTwo], *, needs_c
     return ""
 
 
-def _why_score_limits_of_a_ratio(strata: Sequence[TwoByTwo]) -> str:
+def _why_score_limits_of_a_ratio(strata: Sequence[TwoByTwo], variance: float) -> str:
     exposed, comparator = _cases(strata)
     if not exposed or not comparator:
         return f"{'comparator_cases' if exposed else 'exposed_cases'} is 0 in every stratum"
-    return (
-        "" if any(table.exposed_noncases + table.comparator_noncases for table in strata) else "there are no noncases"
-    )
+    return "" if variance else "no stratum has cases and noncases"
 
 
 def _why_score_limits_of_a_difference(strata: Sequence[TwoByTwo]) -> str:

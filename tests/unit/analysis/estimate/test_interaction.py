@@ -152,14 +152,25 @@ def test_other_input_that_means_nothing_is_refused() -> None:
         interaction(joint, measure="ratio_of_ratios", method="mover", confidence=0.95)
     with pytest.raises(EstimationError, match="unknown measure or method"):
         interaction(joint, measure="rothman", method="delta", confidence=0.95)  # type: ignore[arg-type]
-    with pytest.raises(EstimationError, match="separation"):
-        interaction(
-            JointRatios(log_ratios=(0.0, 0.0, 400.0), covariance=SMALL), measure="reri", method="delta", confidence=0.95
-        )
     with pytest.raises(EstimationError, match="finite"):
         JointRatios(log_ratios=(0.0, math.nan, 0.0), covariance=SMALL)
     with pytest.raises(EstimationError, match="three coefficients"):
         JointRatios.from_product_term([0.1, 0.2], SMALL)
+
+
+@pytest.mark.parametrize("method", ["delta", "mover"])
+def test_separation_is_not_estimable(method: LimitMethod) -> None:
+    wide = ((0.04, 0.01, 0.01), (0.01, 0.05, 0.01), (0.01, 0.01, 1e6))
+    for joint in (JointRatios(log_ratios=(0.0, 0.0, 400.0), covariance=SMALL), ratios(2.0, 3.0, 9.0, wide)):
+        answer = interaction(joint, measure="reri", method=method, confidence=0.95)
+        assert (answer.status, answer.reason) == ("not_estimable", "a ratio or its limit is beyond 1e100: separation")
+
+
+def test_an_index_near_0_has_no_limits_on_the_log() -> None:
+    joint = ratios(1.0, math.e, 1.0 + 1e-10)
+    delta = interaction(joint, measure="synergy_index", method="delta", confidence=0.95)
+    assert (delta.status, delta.reason) == ("not_estimable", "the limits are beyond 1e100")
+    assert interaction(joint, measure="synergy_index", method="mover", confidence=0.95).status == "ok"
 
 
 LOG = st.floats(-2.0, 3.0)

@@ -85,6 +85,14 @@ def test_ranks_of_the_limits_by_hand() -> None:
     assert answer.reason == "2 of 99 resamples leave the measure undefined"
 
 
+def test_a_draw_beyond_all_numbers_is_undefined() -> None:
+    joint = joint_odds_ratios(LARGE)
+    draws = np.tile(np.array(joint.log_ratios), (99, 1))
+    draws[3, 2] = 500.0
+    answer = interaction_from_draws(joint, draws, measure="reri", confidence=0.90)
+    assert answer.reason == "1 of 99 resamples leave the measure undefined"
+
+
 def test_undefined_resamples_that_fill_a_tail_leave_no_limits() -> None:
     groups = FourGroups(cases=(2, 6, 8, 25), others=(20, 12, 18, 16))
     draws = resampled_odds(groups, sampling="cohort", draws=999, seed=5)

@@ -86,7 +86,8 @@ def test_one_stratum_with_a_zero_has_the_score_limits_of_the_table(cells: tuple[
     [
         ([(0, 6, 3, 9), (0, 4, 2, 5)], "ok", "exposed_cases is 0 in every stratum"),
         ([(3, 6, 0, 9), (2, 4, 0, 5)], "limit_only", "comparator_cases is 0 in every stratum"),
-        ([(3, 0, 4, 0), (2, 0, 5, 0)], "ok", "there are no noncases"),
+        ([(3, 0, 4, 0), (2, 0, 5, 0)], "ok", "no stratum has cases and noncases"),
+        ([(3, 0, 4, 0), (0, 2, 0, 5)], "ok", "no stratum has cases and noncases"),
     ],
 )
 def test_zeros_in_every_stratum_have_score_limits(
