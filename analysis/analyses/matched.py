@@ -13,6 +13,7 @@ import polars as pl
 
 from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.conditional_logistic import conditional_logistic, firth_conditional_logistic
+from analysis.estimate.e_value import e_value
 from analysis.estimate.result import Answer, Estimate, EstimationError, Question, not_assessable
 from analysis.estimate.two_by_two import TwoByTwo, odds_ratio
 from analysis.matching.control_sample import DESIGNS
@@ -64,7 +65,8 @@ def matched_odds_ratios(
     beside it the same adjusted for `ADJUSTED_FOR`, the crude odds ratio that ignores the sets, and Firth's where a level has
     fewer than `small_cell` cases or controls. `event_count` and `person_count` are those at the two levels compared. Persons
     who serve in several sets are treated as independent, as is usual in sets drawn at random. Misleads when level and
-    outcome share a cause that is neither matched on nor adjusted for (severity, steroids for early symptoms).
+    outcome share a cause that is neither matched on nor adjusted for (severity, steroids for early symptoms): the E-value
+    of the adjusted ratio says how strong that cause would have to be.
     """
     design = DESIGNS[contrast.estimator]
     chosen = sets.filter((pl.col("outcome_id") == contrast.outcome) & (pl.col("design") == design))
@@ -74,6 +76,14 @@ def matched_odds_ratios(
         held = members.filter(pl.col("exposure_rule") == rule)
         answers = _answers(held, contrast, confidence, small_cell, is_assessable=is_assessable)
         estimates += [Estimate(_question(contrast, rule, design, level), answer) for level, answer in answers]
+        estimates += [
+            Estimate(
+                replace(_question(contrast, rule, design, level), estimand="e_value"),
+                e_value(answer, scale="risk_ratio"),
+            )
+            for level, answer in answers
+            if answer.method == ADJUSTED_METHOD
+        ]
         for level, count in _counts(held).items() if is_assessable else ():
             question = replace(_question(contrast, rule, design, level), estimand="count", comparator_id="")
             estimates.append(Estimate(question, Answer(method="count", value=float(count), person_count=count)))

@@ -29,17 +29,19 @@ def matched_ladder(view: View) -> list[Row]:
             f"{wording.level_name(contrast.ladder, contrast.comparator_level)}, up to {controls} controls a case"
             f"{', exposure on the day itself' if is_replica else ''}{_alone(view, contrast, design)}"
         )
+        asked = {"outcome_id": contrast.outcome, "stratum": f"ladder={contrast.ladder}", "population": design}
         for level in LEVELS:
             estimates = view.estimates(
                 analysis="matched_odds_ratio",
                 estimand="odds_ratio",
-                population=design,
-                outcome_id=contrast.outcome,
-                stratum=f"ladder={contrast.ladder}",
                 level=level,
                 comparator_id="" if level == "per level" else contrast.comparator_level,
+                **asked,
             )
             found = {str(row["method"]): row for row in estimates}
+            strength = next(
+                iter(view.estimates(analysis="matched_odds_ratio", estimand="e_value", level=level, **asked)), None
+            )
             if not found:
                 continue
             literature = ratios.benchmark(view, contrast, level)
@@ -52,11 +54,20 @@ def matched_ladder(view: View) -> list[Row]:
                     "adjusted": found.get("conditional_logistic_adjusted_profile"),
                     "firth": found.get("firth_conditional_logistic_profile"),
                     "crude": found.get("crude_woolf"),
+                    "e_value": strength and _strength(strength),
                     "literature": literature and ratios.literature_text(literature),
                     "is_withheld": any(row["status"] == "suppressed" for row in found.values()),
                 }
             )
     return rows
+
+
+def _strength(row: Row) -> str | None:
+    """An E-value and that of the limit nearer to 1; None where either is withheld or does not exist."""
+    if row["value"] is None or row["lower"] is None:
+        return None
+    value, limit = (wording.number(float(row[part]), "ratio") for part in ("value", "lower"))  # type: ignore[arg-type]
+    return f"{value} ({limit})"
 
 
 def _alone(view: View, contrast: Contrast, design: str) -> str:
@@ -81,13 +92,15 @@ TABLES = (
             Column("adjusted", "Matched and adjusted", "ratio"),
             Column("firth", "Matched, penalised (Firth)", "ratio", is_optional=True),
             Column("crude", "Ignoring the sets (Woolf)", "ratio"),
+            Column("e_value", "E-value (of the limit)", "literature", is_optional=True),
             Column("literature", "Literature (limits)", "literature", is_optional=True),
         ),
         matched_ladder,
         "Controls are drawn from those at risk on the day of the case's event: of the same sex and indication, near in age, calendar "
         "time and time since entry. The matched odds ratio is the rate ratio among such persons; what is not matched on, severity "
         "above all, can still confound it. Adjusted: for age, Charlson's score without the indication, days in hospital and earlier "
-        "outcomes before entry. Penalised values are made where a level has few cases or controls. The column that ignores "
+        "outcomes before entry; its E-value is the least risk ratio that an unmeasured cause would need with exposure and with "
+        "outcome to explain it away. Penalised values are made where a level has few cases or controls. The column that ignores "
         "the sets is no estimate of the same quantity: it shows what matching changes.",
         NO_CONTRAST,
     ),

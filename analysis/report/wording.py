@@ -85,6 +85,7 @@ ESTIMANDS = {
     "median_duration_months": "median duration, months",
     "survival": "share still on the combination",
     "odds_ratio": "odds ratio",
+    "e_value": "E-value",
     "hazard_ratio": "hazard ratio",
     "proportion": "share",
     "count": "persons",

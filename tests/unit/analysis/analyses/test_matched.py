@@ -51,6 +51,18 @@ def test_in_pairs_the_odds_ratio_is_that_of_the_discordant_pairs() -> None:
     assert found["per level", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
 
 
+def test_the_e_value_is_that_of_the_adjusted_ratio_and_its_lower_limit() -> None:
+    sets = _sets({(1, 0): 30, (0, 1): 10})
+    estimates = matched_odds_ratios(
+        sets, CONTRAST, rules=["primary"], confidence=0.95, small_cell=5, is_assessable=True
+    )
+    adjusted = _found(sets)["1", ADJUSTED_METHOD].answer
+    (found,) = [e.answer for e in estimates if e.question.estimand == "e_value" and e.question.level == "1"]
+    assert adjusted.lower is not None
+    assert found.value == pytest.approx(3 + math.sqrt(6), rel=1e-9)
+    assert found.lower == pytest.approx(adjusted.lower + math.sqrt(adjusted.lower * (adjusted.lower - 1)), rel=1e-9)
+
+
 def test_covariates_that_do_not_vary_leave_the_odds_ratio_as_it_is_and_others_move_it() -> None:
     sets = _sets({(1, 0): 30, (0, 1): 10})
     assert _found(sets)["1", ADJUSTED_METHOD].answer.value == pytest.approx(3.0, rel=1e-9)
