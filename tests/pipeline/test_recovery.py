@@ -18,7 +18,7 @@ from pipelines.analyses import ANALYSES, store
 from pipelines.steps import Build, ingest, load_reference, load_spec, reference_frame, set_aside
 from sql.warehouse import Warehouse
 from tests.pipeline.records import DEFAULT_STUDY
-from tests.whole_run import build_tables
+from tests.whole_run import build_tables, built
 
 SEEDS = range(1, 21)
 HITS_NEEDED = 17  # of 20 at a nominal 95 %: fewer has a chance of 1.6 % when the intervals are right
@@ -117,3 +117,24 @@ def test_tiny_koc_gives_0_of_31_with_upper_limit_0_112(tmp_path: Path) -> None:
     ).row(0, named=True)  # fmt: skip
     assert (row["value"], row["lower"], row["event_count"], row["person_count"]) == (0.0, 0.0, 0, 31)
     assert row["upper"] == pytest.approx(0.112, abs=5e-4)
+
+
+def test_the_level_ever_reached_falls_far_below_the_truth(tmp_path: Path) -> None:
+    """Immortal time: who lives long without infection has time to reach a higher level, so that it looks harmless."""
+    simulation = simulated("demo", 1)
+    folder = tmp_path / "ever"
+    write_simulation(simulation, folder / "source")
+    build = built(primary_only(), folder / "source", folder / "build.duckdb")
+    cells = build.warehouse.query(
+        """SELECT CASE WHEN p.level >= 2 THEN '>=2' ELSE CAST(p.level AS VARCHAR) END AS level, p.is_case, COUNT(*) AS n FROM (
+          SELECT t.person_id, MAX(t.toruner_count) AS level, MAX(t.event_count) = 1 AS is_case FROM cohort.person_time AS t
+          WHERE t.population = 'all_time' AND t.outcome_id = 'opportunistic_infection' GROUP BY t.person_id
+        ) AS p GROUP BY ALL"""
+    )
+    count = {(row["level"], row["is_case"]): row["n"] for row in cells.iter_rows(named=True)}
+    ever = count[">=2", True] * count["0", False] / (count[">=2", False] * count["0", True])
+    planted = next(
+        p for p in simulation.truth["planted"] if p["name"] == "opportunistic_infection_ladder" and p["level"] == ">=2"
+    )
+    assert planted["value"] == 14.5
+    assert ever < planted["value"] / 2
