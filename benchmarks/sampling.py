@@ -76,7 +76,7 @@ def joined(folder: Path) -> pl.DataFrame:
         con.execute("SET enable_progress_bar = false")
         for name in TABLES:
             con.execute(f"CREATE VIEW {name} AS SELECT * FROM '{folder}/{name}.parquet'")
-        pairs = con.execute(
+        pairs = con.sql(
             f"""
             WITH candidate AS (
               SELECT p.person_id, p.group, p.birth_date, p.entry_date, s.start_date, s.stop_date, c.event_date
@@ -141,9 +141,9 @@ def run(persons: int, case_share: float, *, rounds: int) -> list[str]:
 def main() -> None:
     """Measures and prints, or writes the page's part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--persons", type=int, nargs="+", default=[500_000, 1_000_000])
-    parser.add_argument("--case-shares", type=float, nargs="+", default=[0.02])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--persons", type=int, nargs="+", default=[500_000])
+    parser.add_argument("--case-shares", type=float, nargs="+", default=[0.02, 0.5])
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--write", type=Path)
     parser.add_argument("--child", nargs=2, metavar=("WAY", "FOLDER"))
     options = parser.parse_args()
@@ -155,7 +155,7 @@ def main() -> None:
         "## Risk-set sampling",
         "",
         f"1:{RULE.controls_per_case}, age within {RULE.age_caliper_years} years, entry within {RULE.entry_caliper_days} days, sex and "
-        f"indication equal; generated cohorts, commit `{commit()}`, {machine()}. Medians of {options.rounds} interleaved rounds, each "
+        f"indication equal; generated cohorts, commit `{commit()}`, {machine()}. Medians of {options.rounds} interleaved round{'s' if options.rounds > 1 else ''}, each "
         "way in its own process, from Parquet to a frame; the ratio is of the same round. The sampler fills what the join leaves "
         "open from the wider age caliper.",
         "",
