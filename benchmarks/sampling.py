@@ -155,7 +155,8 @@ def main() -> None:
         "## Risk-set sampling",
         "",
         f"1:{RULE.controls_per_case}, age within {RULE.age_caliper_years} years, entry within {RULE.entry_caliper_days} days, sex and "
-        f"indication equal; generated cohorts, commit `{commit()}`, {machine()}. Medians of {options.rounds} interleaved round{'s' if options.rounds > 1 else ''}, each "
+        f"indication equal; generated cohorts, commit `{commit()}`, {machine()}. Medians of {options.rounds} interleaved "
+        f"round{'s' if options.rounds > 1 else ''}, each "
         "way in its own process, from Parquet to a frame; the ratio is of the same round. The sampler fills what the join leaves "
         "open from the wider age caliper.",
         "",
