@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analysis.analyses import discontinuation, exposure_time, hazard, incidence, matched, odds_ratio, persistence
+from analysis.analyses import discontinuation, exposure_time, hazard, incidence, joint, matched, odds_ratio, persistence
 from analysis.estimate.result import CURVE_SCHEMA, DIAGNOSTIC_SCHEMA, Estimate, result_frame
 from analysis.matching.control_sample import DESIGNS
 from pipelines.steps import Build
@@ -102,7 +102,6 @@ def _matched(build: Build) -> tuple[list[Estimate], None]:
     sets = matched.with_covariates(
         *(build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "match_basis", "baseline_covariate"))
     )
-    rules = build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"].to_list()
     return [
         estimate
         for contrast in build.spec.contrast
@@ -110,12 +109,28 @@ def _matched(build: Build) -> tuple[list[Estimate], None]:
         for estimate in matched.matched_odds_ratios(
             sets,
             contrast,
-            rules=rules,
+            rules=_rules(build),
             confidence=settings.confidence_level,
             small_cell=settings.small_cell,
             is_assessable=assessable,
         )
     ], None
+
+
+def _joint(build: Build) -> tuple[list[Estimate], None]:
+    outcomes = sorted({c.outcome for c in build.spec.contrast if DESIGNS.get(c.estimator) == joint.DESIGN})
+    return joint.joint_odds_ratios(
+        build.warehouse.read("cohort.matched_set"),
+        outcomes,
+        rules=_rules(build),
+        minimum_persons=build.spec.case_control.pair_minimum_persons,
+        confidence=build.spec.analysis.confidence_level,
+        is_assessable=outcomes_are_assessable(build),
+    ), None
+
+
+def _rules(build: Build) -> list[str]:
+    return list(build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"])
 
 
 def _hazard(build: Build) -> tuple[list[Estimate], None]:
@@ -159,6 +174,12 @@ ANALYSES: tuple[Analysis, ...] = (
         "Odds ratios of infection by ladder level in matched sets.",
         ("cohort.matched_set", "cohort.match_basis", "cohort.baseline_covariate", "spec.exposure_rule", "meta.source"),
         _matched,
+    ),
+    Analysis(
+        joint.ANALYSIS,
+        "Odds ratios of pairs of study drugs in matched sets, and their interaction.",
+        ("cohort.matched_set", "spec.exposure_rule", "meta.source"),
+        _joint,
     ),
     Analysis(hazard.ANALYSIS, "Hazard ratio of a second study drug.", ("cohort.person_time", "meta.source"), _hazard),
 )
