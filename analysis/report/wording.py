@@ -78,6 +78,7 @@ ANALYSES = {
     "incidence": "incidence",
     "infection_odds_ratio": "odds ratio",
     "matched_odds_ratio": "matched odds ratio",
+    "joint_odds_ratio": "odds ratio of a pair",
     "time_varying_hazard": "hazard ratio",
 }
 ESTIMANDS = {
@@ -86,6 +87,9 @@ ESTIMANDS = {
     "survival": "share still on the combination",
     "odds_ratio": "odds ratio",
     "e_value": "E-value",
+    "ratio_of_ratios": "ratio of ratios",
+    "reri": "relative excess risk due to interaction",
+    "synergy_index": "synergy index",
     "hazard_ratio": "hazard ratio",
     "proportion": "share",
     "count": "persons",
