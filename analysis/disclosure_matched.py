@@ -1,0 +1,63 @@
+"""Disclosure control of matched sets: what of them a public report may tell.
+
+Owns the rule for odds ratios whose cases are also counted by level elsewhere: no count of persons, cases or controls stays, nor what a
+count could be solved from (the crude ratio, which is made of four cells); a ladder goes whole where one of its levels has few cases or
+controls or its incidence was withheld. Pairs of drugs go whole: who takes two is few.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+
+from analysis.suppression import is_small
+
+Row = dict[str, object]
+KEY = ("exposure_rule", "population", "outcome_id", "stratum")
+COUNTING = ("count", "crude_woolf")
+
+
+def withhold_matched(
+    rows: Sequence[Row], received: Mapping[str, Row], hide: Callable[[Row], None], minimum: int
+) -> None:
+    """Withholds what of matched sets would tell a count from 1 to minimum - 1.
+
+    rows: `estimate.result` while rows are withheld, incidence already. received: the same by estimate_id, untouched.
+    """
+    withheld = {
+        tuple(row[name] for name in ("exposure_rule", "outcome_id", "stratum"))
+        for row in rows
+        if row["analysis"] == "incidence" and row["status"] == "suppressed" and row["stratum"]
+    }
+    ladders: dict[tuple[object, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["analysis"] == "joint_odds_ratio":
+            hide(row)
+            row["person_count"] = row["event_count"] = None
+        elif row["analysis"] == "matched_odds_ratio":
+            ladders[tuple(row[name] for name in KEY)].append(row)
+    for (rule, _, outcome, stratum), members in ladders.items():
+        own = [received[str(row["estimate_id"])] for row in members]
+        has_few = (
+            (rule, outcome, stratum) in withheld
+            or any(str(row["method"]).startswith("firth") for row in own)
+            or any(is_small(count, minimum) for count in _cases(own))
+        )
+        for row in members:
+            if has_few or row["method"] in COUNTING:
+                hide(row)
+            row["person_count"] = row["event_count"] = None
+
+
+def _cases(rows: Sequence[Row]) -> list[int]:
+    """Cases at each level, as they follow from the cases at two levels and from all of them."""
+    told = {row["level"]: _whole(row["event_count"]) for row in rows if row["estimand"] == "odds_ratio"}
+    others = [level for level in (">=2", "1", "0") if level in told]
+    if "per level" not in told or len(others) < 2:
+        return []
+    comparator = sum(told[level] for level in others) - told["per level"]
+    return [comparator, *(told[level] - comparator for level in told if level != "per level")]
+
+
+def _whole(value: object) -> int:
+    return 0 if value is None else int(value)  # type: ignore[call-overload]

@@ -1,0 +1,78 @@
+"""Matched sets under the public profile: no count is told, nor anything that one could be solved from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from analysis.analyses.joint import joint_odds_ratios
+from analysis.analyses.matched import matched_odds_ratios
+from analysis.disclosure_matched import withhold_matched
+from analysis.estimate.result import result_frame
+from tests.unit.analysis.analyses import test_joint, test_matched
+
+Row = dict[str, Any]
+MANY = {(1, 0): 30, (0, 1): 10, (2, 0): 40, (0, 2): 12, (3, 0): 20, (0, 3): 9, (0, 0): 5}
+
+
+def _rows(pairs: dict[tuple[int, int], int], *, incidence: str = "ok") -> list[Row]:
+    estimates = matched_odds_ratios(
+        test_matched._sets(pairs),
+        test_matched.CONTRAST, rules=["primary"], confidence=0.95, small_cell=5, is_assessable=True,
+    )  # fmt: skip
+    estimates += joint_odds_ratios(
+        test_joint._sets(test_joint.PAIRS),
+        ["infection"], rules=["primary"], minimum_persons=10, confidence=0.95, is_assessable=True,
+    )  # fmt: skip
+    rows = result_frame(estimates, study_digest="d").to_dicts()
+    level = dict.fromkeys(rows[0]) | {
+        "analysis": "incidence", "exposure_rule": "primary", "outcome_id": "infection", "stratum": "ladder=toruner",
+        "level": "1", "estimate_id": "i", "status": incidence,
+    }  # fmt: skip
+    return [*rows, level]
+
+
+def _withheld(rows: list[Row], minimum: int = 5) -> list[Row]:
+    def hide(row: Row) -> None:
+        row |= {"value": None, "lower": None, "upper": None, "status": "suppressed"}
+
+    received = {row["estimate_id"]: dict(row) for row in rows}
+    withhold_matched(rows, received, hide, minimum)
+    return rows
+
+
+def _matched(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row["analysis"] == "matched_odds_ratio"]
+
+
+def test_no_count_is_left_and_the_ratio_of_four_cells_goes() -> None:
+    rows = _matched(_withheld(_rows(MANY)))
+    assert all(row["person_count"] is None and row["event_count"] is None for row in rows)
+    assert {row["status"] for row in rows if row["estimand"] == "count" or row["method"] == "crude_woolf"} == {
+        "suppressed"
+    }
+    assert any(row["status"] == "ok" and row["method"] == "conditional_logistic_profile" for row in rows)
+
+
+def test_pairs_of_drugs_go_whole() -> None:
+    rows = [row for row in _withheld(_rows(MANY)) if row["analysis"] == "joint_odds_ratio"]
+    assert rows and all(
+        row["status"] == "suppressed" and row["value"] is None and row["event_count"] is None for row in rows
+    )
+
+
+@pytest.mark.parametrize(
+    ("pairs", "minimum", "incidence"),
+    [
+        (MANY | {(3, 0): 4}, 5, "ok"),  # few cases at three and more: Firth was made
+        (MANY, 21, "ok"),  # 20 cases at three and more, which follow from the others
+        (MANY, 5, "suppressed"),  # the events of a level were withheld
+    ],
+)
+def test_a_ladder_goes_whole_where_one_of_its_levels_is_small_or_withheld(
+    pairs: dict[tuple[int, int], int], minimum: int, incidence: str
+) -> None:
+    rows = _matched(_withheld(_rows(pairs, incidence=incidence), minimum))
+    assert {row["status"] for row in rows} == {"suppressed"}
+    assert {row["status"] for row in _matched(_withheld(_rows(MANY)))} > {"suppressed"}, "else not"
