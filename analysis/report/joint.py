@@ -43,12 +43,13 @@ TABLES = (
             Column("second", "Second alone", "ratio"),
             Column("both", "Both", "ratio"),
             Column("ratio_of_ratios", "Ratio of ratios", "ratio"),
-            Column("reri", "RERI", "ratio"),
+            Column("reri", "RERI", "excess"),
         ),
         joint,
         "Odds ratios against neither drug of the pair, from the matched sets; persons on other study drugs are among those on neither. "
         "A ratio of ratios of 1: the two multiply. RERI, the excess of both over the sum of the two excesses, of 0: they add. With few "
-        "events neither is told apart from the other. Nothing but the matching is held equal.",
+        "events neither is told apart from the other. Nothing but the matching is held equal. "
+        "Limits are not adjusted for the number of pairs: among many, some are far from 1 by chance.",
         NO_PAIR,
     ),
 )

@@ -31,6 +31,7 @@ Kind = Literal[
     "rate",
     "ratio",
     "months",
+    "excess",
 ]
 WORDS = ("text", "id", "sentence", "literature", "digest")
 ESTIMATE_KINDS = ("estimate", *get_args(Style))

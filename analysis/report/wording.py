@@ -17,7 +17,7 @@ WITHHELD = "withheld"
 DAYS_PER_YEAR = 365.25  # definitions.md 1
 DAYS_PER_MONTH = 30.4375
 
-Style = Literal["percent", "rate", "ratio", "months"]
+Style = Literal["percent", "rate", "ratio", "months", "excess"]
 EstimateRow = Mapping[str, object]
 
 STATUS_WORDS = {
@@ -154,6 +154,8 @@ def number(value: float, style: Style, *, beside: float | None = None) -> str:
         return grouped(100 * value, 1)
     if style == "rate":
         return grouped(value, 2 if abs(value if beside is None else beside) < 100 else 0)
+    if style == "excess":
+        return signed(value)
     if style == "months":
         return grouped(value, 1 if abs(value) >= 1 else 2)
     if value and abs(value) < 0.1:
@@ -163,7 +165,9 @@ def number(value: float, style: Style, *, beside: float | None = None) -> str:
 
 def unit(style: Style) -> str:
     """What follows a number of this kind in a sentence."""
-    return {"percent": f"{THIN}%", "rate": " per 100 person-years", "ratio": "", "months": " months"}[style]
+    return {"percent": f"{THIN}%", "rate": " per 100 person-years", "ratio": "", "months": " months", "excess": ""}[
+        style
+    ]
 
 
 def signed(value: float) -> str:
@@ -187,6 +191,7 @@ def limits(row: EstimateRow, style: Style) -> str:
     if lower is None and upper is None:
         return ""
     value = None if row["value"] is None else float(row["value"])  # type: ignore[arg-type]
+    between = " to " if style == "excess" else DASH  # a dash beside a minus sign cannot be read
     ends = ["not reached" if end is None else number(float(end), style, beside=value) for end in (lower, upper)]  # type: ignore[arg-type]
     if value is None:
         return (
@@ -194,9 +199,9 @@ def limits(row: EstimateRow, style: Style) -> str:
             if upper is None
             else f"(below {ends[1]})"
             if lower is None
-            else f"({ends[0]}{DASH}{ends[1]})"
+            else f"({ends[0]}{between}{ends[1]})"
         )
-    return f"({ends[0]}{DASH}{ends[1]})"
+    return f"({ends[0]}{between}{ends[1]})"
 
 
 def zero_sentence(row: EstimateRow, style: Style) -> str:
@@ -228,7 +233,7 @@ def estimate_cell(row: EstimateRow | None, style: Style) -> Cell:
     if status in ("not_estimable", "not_assessable") or row["value"] is None:
         return Cell(named(STATUS_WORDS, status), limits(row, style), reason)
     text, note = number(float(row["value"]), style), reason  # type: ignore[arg-type]
-    if is_zero(row):
+    if is_zero(row) and style != "excess":
         note = "; ".join(part for part in (zero_sentence(row, style), reason) if part)
     if style == "months" and not note:
         note = days_note(row)
