@@ -11,7 +11,10 @@ OPTIONS = doctest.ELLIPSIS | doctest.REPORT_NDIFF
 ESTIMATORS = (
     "odds_ratio", "mantel_haenszel_odds_ratio", "exact_conditional_stratified", "proportion",
     "incidence_rate_per_100py", "kaplan_meier", "survival_at", "median_in_months", "naive_median", "cox",
-    "hazard_ratio",
+    "hazard_ratio", "logistic", "firth_logistic", "adjusted_odds_ratio", "likelihood_ratio_test",
+    "conditional_logistic", "firth_conditional_logistic", "exact_logistic", "propensity", "equipoise",
+    "overlap_weights", "inverse_probability_weights", "effective_sample_size", "standardised_differences", "match",
+    "minimal_detectable_odds_ratio", "minimal_detectable_rate_ratio", "minimal_detectable_hazard_ratio",
 )  # fmt: skip
 
 
