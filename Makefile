@@ -24,7 +24,8 @@ lint: $(STAMP)
 
 check: lint test
 
-# Regenerates the digits that R gives. Needs R with the packages survival and epitools; leaves no diff.
+# Regenerates the digits that R gives. Needs R with the packages survival, epitools, MASS, brglm2,
+# sandwich, metafor and epiR (Debian: r-cran-*); leaves no diff.
 truth:
 	cd tests/truth && for script in *.R; do Rscript --vanilla $$script > $${script%.R}.json || exit 1; done
 	git diff --exit-code --stat -- tests/truth

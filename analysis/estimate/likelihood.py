@@ -32,8 +32,8 @@ MAXIMUM_HALVINGS = 40
 MAXIMUM_DOUBLINGS = 60
 LIMIT_PRECISION = 1e-12  # of a profile limit, in standard deviations of the covariate
 DIFFERENCE_WIDTH = 1e-5  # of the central differences in the curvature of a penalised likelihood
-# The log likelihood may fall by its own rounding without the step being halved.
-_ROUNDING = 1e-12
+# The log likelihood may fall by its own rounding without the step being halved: log determinants lose most digits.
+_ROUNDING = 1e-9
 
 
 class NoMaximumError(ArithmeticError):
@@ -95,7 +95,7 @@ def maximise(likelihood: Likelihood, *, start: Floats, free: Integers) -> Maximu
     beta, point = start.copy(), likelihood.evaluate(start)
     if not free.size:
         return Maximum(beta, point, has_converged=True)
-    distance, stands = math.inf, False
+    distance, is_settled = math.inf, False
     for _ in range(MAXIMUM_STEPS):
         step = np.zeros(likelihood.size)
         try:
@@ -104,8 +104,11 @@ def maximise(likelihood: Likelihood, *, start: Floats, free: Integers) -> Maximu
             break
         if not np.isfinite(step).all():
             break
-        distance = math.sqrt(abs(float(step[free] @ point.score[free])))
+        last, distance = distance, math.sqrt(abs(float(step[free] @ point.score[free])))
         stands = bool((np.abs(step) <= STANDSTILL * np.maximum(1.0, np.abs(beta))).all())
+        is_settled = stands and distance < SETTLED_PRECISION
+        if is_settled and distance > last / 2.0:  # what is left is rounding
+            break
         least = point.log_likelihood - _ROUNDING * max(1.0, abs(point.log_likelihood))
         factor, tried = 1.0, likelihood.evaluate(beta + step)
         for _ in range(MAXIMUM_HALVINGS):
@@ -118,7 +121,7 @@ def maximise(likelihood: Likelihood, *, start: Floats, free: Integers) -> Maximu
         beta, point = beta + factor * step, tried
         if factor == 1.0 and stands and distance < STEP_PRECISION:
             return Maximum(beta, point, has_converged=True)
-    return Maximum(beta, point, has_converged=stands and distance < SETTLED_PRECISION)
+    return Maximum(beta, point, has_converged=is_settled)
 
 
 def profile(likelihood: Likelihood, index: int, *, start: Floats, free: Integers) -> Callable[[float], float]:

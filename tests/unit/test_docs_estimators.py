@@ -16,6 +16,10 @@ ESTIMATORS = (
     "rate_difference_per_100py", "mantel_haenszel_rate_ratio", "mantel_haenszel_rate_difference_per_100py",
     "directly_standardised_rate_per_100py", "overdispersion", "interaction", "interaction_from_draws", "e_value",
     "misclassified_outcome", "fit_systematic_error", "calibrated",
+    "logistic", "firth_logistic", "adjusted_odds_ratio", "likelihood_ratio_test",
+    "conditional_logistic", "firth_conditional_logistic", "exact_logistic", "propensity", "equipoise",
+    "overlap_weights", "inverse_probability_weights", "effective_sample_size", "standardised_differences", "match",
+    "minimal_detectable_odds_ratio", "minimal_detectable_rate_ratio", "minimal_detectable_hazard_ratio",
 )  # fmt: skip
 
 
