@@ -130,16 +130,17 @@ def _of_scale(
         level=pl.col("rung").clip(upper_bound=top).replace_strict(scale, return_dtype=pl.String)
     )
     others = [level for level in scale.values() if level != comparator]
-    frame = _frame(levelled, {level: pl.col("level") == level for level in others})
-    fit = conditional_logistic(frame, covariates=others, confidence=confidence)
+    names = {level: f"level {level}" for level in others}  # as reasons name them
+    frame = _frame(levelled, {name: pl.col("level") == level for level, name in names.items()})
+    fit = conditional_logistic(frame, covariates=list(names.values()), confidence=confidence)
     with_others = frame.with_columns(levelled.select(ADJUSTED_FOR))
-    adjusted = conditional_logistic(with_others, covariates=[*others, *ADJUSTED_FOR], confidence=confidence)
+    adjusted = conditional_logistic(with_others, covariates=[*names.values(), *ADJUSTED_FOR], confidence=confidence)
     cells = {
         (row["level"], row["is_case"]): row["len"]
         for row in levelled.group_by("level", "is_case").len().iter_rows(named=True)
     }
     found = {}
-    for level in others:
+    for level, name in names.items():
         table = TwoByTwo(
             exposed_cases=cells.get((level, True), 0),
             exposed_noncases=cells.get((level, False), 0),
@@ -147,13 +148,13 @@ def _of_scale(
             comparator_noncases=cells.get((comparator, False), 0),
         )
         answers = [
-            adjusted_odds_ratio(fit, level, limits="profile"),
-            replace(adjusted_odds_ratio(adjusted, level, limits="profile"), method=ADJUSTED_METHOD),
+            adjusted_odds_ratio(fit, name, limits="profile"),
+            replace(adjusted_odds_ratio(adjusted, name, limits="profile"), method=ADJUSTED_METHOD),
             _crude(table, confidence),
         ]
-        if min(cells.get((name, is_case), 0) for name in (level, comparator) for is_case in (True, False)) < small_cell:
-            penalised = firth_conditional_logistic(frame, covariates=others, confidence=confidence)
-            answers.append(adjusted_odds_ratio(penalised, level, limits="profile"))
+        if min(cells.get((rung, is_case), 0) for rung in (level, comparator) for is_case in (True, False)) < small_cell:
+            penalised = firth_conditional_logistic(frame, covariates=list(names.values()), confidence=confidence)
+            answers.append(adjusted_odds_ratio(penalised, name, limits="profile"))
         found[level] = [_with_counts(answer, levelled, (level, comparator)) for answer in answers]
     return found
 
