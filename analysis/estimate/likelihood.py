@@ -25,7 +25,8 @@ Integers = NDArray[np.intp]
 Booleans = NDArray[np.bool_]
 
 STEP_PRECISION = 1e-12  # length of the last step, in standard errors
-SETTLED_PRECISION = 1e-9  # the same where rounding forbids shorter steps
+SETTLED_PRECISION = 1e-7  # the same where rounding forbids shorter steps
+NEGLIGIBLE_STEP = 1e-5  # the same where only the height counts, which then misses its square
 STANDSTILL = 1e-7  # the last step as a share of a coefficient; on the way to infinity it stays large
 MAXIMUM_STEPS = 100
 MAXIMUM_HALVINGS = 40
@@ -34,6 +35,8 @@ LIMIT_PRECISION = 1e-12  # of a profile limit, in standard deviations of the cov
 DIFFERENCE_WIDTH = 1e-5  # of the central differences in the curvature of a penalised likelihood
 # The log likelihood may fall by its own rounding without the step being halved: log determinants lose most digits.
 _ROUNDING = 1e-9
+# Of a coefficient, where the information is as good as nil and its penalty without end.
+_LARGEST_VARIANCE = 1e100
 
 
 class NoMaximumError(ArithmeticError):
@@ -59,8 +62,8 @@ class Likelihood(Protocol):
     def evaluate(self, beta: Floats) -> Point:
         """The log likelihood and its derivatives at `beta`."""
 
-    def curvature(self, beta: Floats, point: Point) -> Floats:
-        """Negative second derivative of what is maximised, for Newton's steps."""
+    def curvature(self, beta: Floats, point: Point, free: Integers) -> Floats:
+        """Negative second derivative in the free coefficients of what is maximised, for Newton's steps."""
 
     def unit_scores(self, beta: Floats) -> Floats:
         """What each row or set adds to the score, (units, size)."""
@@ -80,10 +83,11 @@ class Likelihood(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Maximum:
-    """Where Newton's method ended and whether its last step was nil."""
+    """Where Newton's method ended, how long its last step was in standard errors, and whether that was nil."""
 
     beta: Floats
     point: Point
+    distance: float
     has_converged: bool
 
 
@@ -94,12 +98,12 @@ def maximise(likelihood: Likelihood, *, start: Floats, free: Integers) -> Maximu
     """
     beta, point = start.copy(), likelihood.evaluate(start)
     if not free.size:
-        return Maximum(beta, point, has_converged=True)
+        return Maximum(beta, point, 0.0, has_converged=True)
     distance, is_settled = math.inf, False
     for _ in range(MAXIMUM_STEPS):
         step = np.zeros(likelihood.size)
         try:
-            step[free] = np.linalg.solve(likelihood.curvature(beta, point)[np.ix_(free, free)], point.score[free])
+            step[free] = np.linalg.solve(likelihood.curvature(beta, point, free), point.score[free])
         except np.linalg.LinAlgError:
             break
         if not np.isfinite(step).all():
@@ -107,7 +111,7 @@ def maximise(likelihood: Likelihood, *, start: Floats, free: Integers) -> Maximu
         last, distance = distance, math.sqrt(abs(float(step[free] @ point.score[free])))
         stands = bool((np.abs(step) <= STANDSTILL * np.maximum(1.0, np.abs(beta))).all())
         is_settled = stands and distance < SETTLED_PRECISION
-        if is_settled and distance > last / 2.0:  # what is left is rounding
+        if distance < NEGLIGIBLE_STEP and distance > last / 2.0:  # what is left is rounding, or the way to infinity
             break
         least = point.log_likelihood - _ROUNDING * max(1.0, abs(point.log_likelihood))
         factor, tried = 1.0, likelihood.evaluate(beta + step)
@@ -120,8 +124,8 @@ def maximise(likelihood: Likelihood, *, start: Floats, free: Integers) -> Maximu
             break
         beta, point = beta + factor * step, tried
         if factor == 1.0 and stands and distance < STEP_PRECISION:
-            return Maximum(beta, point, has_converged=True)
-    return Maximum(beta, point, has_converged=is_settled)
+            return Maximum(beta, point, distance, has_converged=True)
+    return Maximum(beta, point, distance, has_converged=is_settled)
 
 
 def profile(likelihood: Likelihood, index: int, *, start: Floats, free: Integers) -> Callable[[float], float]:
@@ -135,11 +139,11 @@ def profile(likelihood: Likelihood, index: int, *, start: Floats, free: Integers
         begin = warm.copy()
         begin[index] = value
         top = maximise(likelihood, start=begin, free=free)
-        if not top.has_converged:
+        if not top.distance < NEGLIGIBLE_STEP:
             begin = np.zeros(likelihood.size)
             begin[index] = value
             top = maximise(likelihood, start=begin, free=free)
-        if not top.has_converged:
+        if not top.distance < NEGLIGIBLE_STEP:
             raise NoMaximumError
         warm[:] = top.beta
         return top.point.log_likelihood
@@ -190,29 +194,33 @@ class Penalised:
         """The penalised log likelihood, its score and the information without penalty."""
         point = self.likelihood.evaluate(beta)
         kept = np.ix_(self.kept, self.kept)
-        with np.errstate(invalid="ignore"):  # far out the information is nil, or not a number
-            sign, log_determinant = np.linalg.slogdet(point.information[kept])
-        if sign <= 0 or not math.isfinite(log_determinant):
-            return replace(point, log_likelihood=-math.inf)
         inverse = np.zeros_like(point.information)
-        inverse[kept] = np.linalg.inv(point.information[kept])
+        try:
+            with np.errstate(
+                divide="ignore", invalid="ignore", over="ignore"
+            ):  # far out the information is nil, or not a number
+                sign, log_determinant = np.linalg.slogdet(point.information[kept])
+                inverse[kept] = np.linalg.inv(point.information[kept])
+        except np.linalg.LinAlgError:
+            sign = 0.0
+        if sign <= 0.0 or not (np.abs(inverse) < _LARGEST_VARIANCE).all():
+            return replace(point, log_likelihood=-math.inf)
         slope = self.likelihood.slope_of_log_determinant(beta, inverse)
         penalty = 0.5 * float(log_determinant) + float(np.log(self.scales[self.kept]).sum())
         return Point(point.log_likelihood + penalty, point.score + 0.5 * slope, point.information)
 
-    def curvature(self, beta: Floats, point: Point) -> Floats:
+    def curvature(self, beta: Floats, point: Point, free: Integers) -> Floats:
         """Central differences of the penalised score where they curve downward, else the information."""
-        curved = np.zeros_like(point.information)
-        for index in self.kept:
+        curved = np.empty((free.size, free.size))
+        for row, index in enumerate(free):
             shift = np.zeros(self.size)
             shift[index] = DIFFERENCE_WIDTH
             change = self.evaluate(beta - shift).score - self.evaluate(beta + shift).score
-            curved[index] = change / (2.0 * DIFFERENCE_WIDTH)
+            curved[row] = change[free] / (2.0 * DIFFERENCE_WIDTH)
         curved = (curved + curved.T) / 2.0
-        kept = np.ix_(self.kept, self.kept)
-        if np.isfinite(curved).all() and np.linalg.eigvalsh(curved[kept])[0] > 0.0:
+        if np.isfinite(curved).all() and np.linalg.eigvalsh(curved)[0] > 0.0:
             return curved
-        return point.information
+        return point.information[np.ix_(free, free)]
 
     def unit_scores(self, beta: Floats) -> Floats:
         """Those of the likelihood without penalty."""

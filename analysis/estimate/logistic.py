@@ -15,7 +15,7 @@ import polars as pl
 from scipy.special import expit
 
 from analysis.estimate.design import codes_of, design_of, event_column, infinite_reasons
-from analysis.estimate.likelihood import Booleans, Floats, Likelihood, Point
+from analysis.estimate.likelihood import Booleans, Floats, Integers, Likelihood, Point
 from analysis.estimate.regression import Counts, RegressionFit, fit_likelihood
 from analysis.estimate.result import EstimationError
 
@@ -44,9 +44,9 @@ class LogisticLikelihood:
         information: Floats = (self.x.T * (self.weights * missed * expit(toward))) @ self.x
         return Point(log_likelihood, score, information)
 
-    def curvature(self, beta: Floats, point: Point) -> Floats:
+    def curvature(self, beta: Floats, point: Point, free: Integers) -> Floats:
         """The information."""
-        return point.information
+        return point.information[np.ix_(free, free)]
 
     def probabilities(self, beta: Floats) -> Floats:
         """Probability of an event in each row."""

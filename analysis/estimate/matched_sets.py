@@ -84,9 +84,9 @@ class MatchedSets:
             information += moments.covariance
         return Point(log_likelihood, score, information)
 
-    def curvature(self, beta: Floats, point: Point) -> Floats:
+    def curvature(self, beta: Floats, point: Point, free: Integers) -> Floats:
         """The information."""
-        return point.information
+        return point.information[np.ix_(free, free)]
 
     def unit_scores(self, beta: Floats) -> Floats:
         """What each set adds to the score, (sets, size)."""

@@ -58,7 +58,7 @@ def test_the_penalised_score_is_the_slope_and_the_curvature_its_own() -> None:
     point = likelihood.evaluate(at)
     assert point.score[0] == pytest.approx(slope, rel=1e-8)
     # log L + log(pi (1 - pi)) / 2 is the log likelihood of half an event and half an other more.
-    assert likelihood.curvature(at, point)[0, 0] == pytest.approx(
+    assert likelihood.curvature(at, point, FREE)[0, 0] == pytest.approx(
         binomial(4, 5).evaluate(at).information[0, 0], rel=1e-8
     )
 
@@ -101,3 +101,22 @@ def test_what_newton_does_not_find_is_no_number(monkeypatch: pytest.MonkeyPatch)
     for fitter in (logistic, firth_logistic):
         fit = fitter(rows, covariates=["x"], confidence=0.95)
         assert fit.reasons == ("no maximum of the likelihood could be found",)
+
+
+def test_one_event_and_three_covariates_have_penalised_limits_though_rounding_is_large() -> None:
+    # Far out the determinant of the information loses ten digits, so that no step looks like an ascent.
+    rows = pl.DataFrame(
+        {
+            "a": [2.0, 3.0, 2.0, 0.0, 3.0, 0.0, 1.0, 3.0, 3.0, 0.0, 2.0],
+            "b": [1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 1.0],
+            "c": [0.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 0.0, 1.0],
+            "event": [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0],
+        }
+    )
+    fit = firth_logistic(rows, covariates=["a", "b", "c"], confidence=0.95)
+    for name in fit.covariates:
+        answer = adjusted_odds_ratio(fit, name, limits="profile")
+        assert answer.status == "ok"
+        assert answer.lower is not None
+        assert answer.upper is not None
+        assert 1e-8 < answer.lower < (answer.value or 0.0) < answer.upper < 1e8
