@@ -17,7 +17,15 @@ import numpy as np
 from scipy.special import chdtrc, chdtri
 
 from analysis.estimate.confidence import normal_quantile, wald_p_value
-from analysis.estimate.likelihood import Integers, Likelihood, NoMaximumError, maximise, profile, profile_limit
+from analysis.estimate.likelihood import (
+    Integers,
+    Likelihood,
+    NoMaximumError,
+    Penalised,
+    maximise,
+    profile,
+    profile_limit,
+)
 from analysis.estimate.regression import RegressionFit
 from analysis.estimate.result import Answer, EstimationError, not_estimable
 from analysis.estimate.separation import limit_of
@@ -28,6 +36,8 @@ Limits = Literal["profile", "wald", "robust"]
 _NO_SPREAD = 1e-7
 # Logarithm of an odds ratio beyond which it is no number that can be held or read.
 _LARGEST_LOG = 700.0
+# Log likelihoods nearer than this are one and the same maximum.
+_SAME_HEIGHT = 1e-6
 
 
 def adjusted_odds_ratio(fit: RegressionFit, covariate: str, *, limits: Limits) -> Answer:
@@ -145,6 +155,11 @@ def _by_profile(fit: RegressionFit, index: int) -> tuple[float | None, float | N
         return (limit, None, None, p_value) if fit.infinite[index] > 0 else (None, None, limit, p_value)
     start, step = value * scale, math.sqrt(quantile) * error * scale
     lower, upper = (profile_limit(largest, target=target, start=start, step=side) for side in (-step, step))
+    if isinstance(likelihood, Penalised):  # not concave, so that the way to a limit may decide which maximum is found
+        for limit in (lower, upper):
+            again = profile(likelihood, place, start=np.zeros(fit.beta.size), free=others)
+            if abs(again(limit) - target) > _SAME_HEIGHT:
+                raise NoMaximumError
     return lower / scale, value, upper / scale, p_value
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -157,6 +158,8 @@ def profile_limit(largest: Callable[[float], float], *, target: float, start: fl
     Where the profile at `start` is below `target`, it must rise against `step`, and the crossing lies there.
     Raises NoMaximumError when it does not cross within 60 doublings of the step.
     """
+    # What the walk has seen must not change on the way back, and warm starts may change its last digits.
+    largest = cache(largest)
     inside, back = start, step
     for _ in range(MAXIMUM_DOUBLINGS):
         if largest(inside) >= target:
