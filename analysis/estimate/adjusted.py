@@ -21,7 +21,6 @@ from analysis.estimate.likelihood import (
     Integers,
     Likelihood,
     NoMaximumError,
-    Penalised,
     maximise,
     profile,
     profile_limit,
@@ -36,8 +35,6 @@ Limits = Literal["profile", "wald", "robust"]
 _NO_SPREAD = 1e-7
 # Logarithm of an odds ratio beyond which it is no number that can be held or read.
 _LARGEST_LOG = 700.0
-# Log likelihoods nearer than this are one and the same maximum.
-_SAME_HEIGHT = 1e-6
 
 
 def adjusted_odds_ratio(fit: RegressionFit, covariate: str, *, limits: Limits) -> Answer:
@@ -155,11 +152,6 @@ def _by_profile(fit: RegressionFit, index: int) -> tuple[float | None, float | N
         return (limit, None, None, p_value) if fit.infinite[index] > 0 else (None, None, limit, p_value)
     start, step = value * scale, math.sqrt(quantile) * error * scale
     lower, upper = (profile_limit(largest, target=target, start=start, step=side) for side in (-step, step))
-    if isinstance(likelihood, Penalised):  # not concave, so that the way to a limit may decide which maximum is found
-        for limit in (lower, upper):
-            again = profile(likelihood, place, start=np.zeros(fit.beta.size), free=others)
-            if abs(again(limit) - target) > _SAME_HEIGHT:
-                raise NoMaximumError
     return lower / scale, value, upper / scale, p_value
 
 
@@ -176,8 +168,10 @@ def _without(fit: RegressionFit, held: Integers) -> tuple[Likelihood, Integers]:
 
 def _largest_without(fit: RegressionFit, held: Integers) -> float:
     likelihood, others = _without(fit, held)
-    start = np.where(np.isin(np.arange(fit.beta.size), held), 0.0, 0.0 if fit.is_separated else fit.beta)
-    top = maximise(likelihood, start=start, free=others)
-    if not top.has_converged:
+    warm = np.where(np.isin(np.arange(fit.beta.size), held) | fit.is_separated, 0.0, fit.beta)
+    # Two starts: a penalised likelihood may have several maxima.
+    tops = [maximise(likelihood, start=start, free=others) for start in (warm, np.zeros(fit.beta.size))]
+    heights = [top.point.log_likelihood for top in tops if top.has_converged]
+    if not heights:
         raise NoMaximumError
-    return top.point.log_likelihood
+    return max(heights)

@@ -132,22 +132,25 @@ def maximise(likelihood: Likelihood, *, start: Floats, free: Integers) -> Maximu
 def profile(likelihood: Likelihood, index: int, *, start: Floats, free: Integers) -> Callable[[float], float]:
     """The largest log likelihood as a function of coefficient `index`, over the `free` others.
 
-    Each maximum starts at the one before. The function raises NoMaximumError where the others have none.
+    Each maximum starts at the one before. A penalised likelihood, which may have several, is climbed from 0 too, and the
+    higher one counts. The function raises NoMaximumError where the others have none.
     """
     warm = start.copy()
 
     def largest(value: float) -> float:
-        begin = warm.copy()
-        begin[index] = value
-        top = maximise(likelihood, start=begin, free=free)
-        if not top.distance < NEGLIGIBLE_STEP:
-            begin = np.zeros(likelihood.size)
+        tops = []
+        for begin in (warm.copy(), np.zeros(likelihood.size)):
             begin[index] = value
             top = maximise(likelihood, start=begin, free=free)
-        if not top.distance < NEGLIGIBLE_STEP:
+            if top.distance < NEGLIGIBLE_STEP:
+                tops.append(top)
+                if not isinstance(likelihood, Penalised):
+                    break
+        if not tops:
             raise NoMaximumError
-        warm[:] = top.beta
-        return top.point.log_likelihood
+        highest = max(tops, key=lambda top: top.point.log_likelihood)
+        warm[:] = highest.beta
+        return highest.point.log_likelihood
 
     return largest
 
