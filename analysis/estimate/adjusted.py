@@ -17,7 +17,14 @@ import numpy as np
 from scipy.special import chdtrc, chdtri
 
 from analysis.estimate.confidence import normal_quantile, wald_p_value
-from analysis.estimate.likelihood import Integers, Likelihood, NoMaximumError, maximise, profile, profile_limit
+from analysis.estimate.likelihood import (
+    Integers,
+    Likelihood,
+    NoMaximumError,
+    maximise,
+    profile,
+    profile_limit,
+)
 from analysis.estimate.regression import RegressionFit
 from analysis.estimate.result import Answer, EstimationError, not_estimable
 from analysis.estimate.separation import limit_of
@@ -161,8 +168,10 @@ def _without(fit: RegressionFit, held: Integers) -> tuple[Likelihood, Integers]:
 
 def _largest_without(fit: RegressionFit, held: Integers) -> float:
     likelihood, others = _without(fit, held)
-    start = np.where(np.isin(np.arange(fit.beta.size), held), 0.0, 0.0 if fit.is_separated else fit.beta)
-    top = maximise(likelihood, start=start, free=others)
-    if not top.has_converged:
+    warm = np.where(np.isin(np.arange(fit.beta.size), held) | fit.is_separated, 0.0, fit.beta)
+    # Two starts: a penalised likelihood may have several maxima.
+    tops = [maximise(likelihood, start=start, free=others) for start in (warm, np.zeros(fit.beta.size))]
+    heights = [top.point.log_likelihood for top in tops if top.has_converged]
+    if not heights:
         raise NoMaximumError
-    return top.point.log_likelihood
+    return max(heights)

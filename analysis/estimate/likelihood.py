@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -131,24 +132,42 @@ def maximise(likelihood: Likelihood, *, start: Floats, free: Integers) -> Maximu
 def profile(likelihood: Likelihood, index: int, *, start: Floats, free: Integers) -> Callable[[float], float]:
     """The largest log likelihood as a function of coefficient `index`, over the `free` others.
 
-    Each maximum starts at the one before. The function raises NoMaximumError where the others have none.
+    Each maximum starts where the tangent of the path of maxima points, else at 0, else at the one before. A penalised
+    likelihood may have several: it is climbed from the first two, and the higher counts. The function raises
+    NoMaximumError where the others have none.
     """
-    warm = start.copy()
+    warm = Maximum(start.copy(), likelihood.evaluate(start), math.inf, has_converged=False)
 
     def largest(value: float) -> float:
-        begin = warm.copy()
-        begin[index] = value
-        top = maximise(likelihood, start=begin, free=free)
-        if not top.distance < NEGLIGIBLE_STEP:
-            begin = np.zeros(likelihood.size)
+        nonlocal warm
+        tops = []
+        starts = (_along(warm, index, free, value), np.zeros(likelihood.size), warm.beta.copy())
+        for number, begin in enumerate(starts):
             begin[index] = value
             top = maximise(likelihood, start=begin, free=free)
-        if not top.distance < NEGLIGIBLE_STEP:
+            if top.distance < NEGLIGIBLE_STEP:
+                tops.append(top)
+            if tops and (number or not isinstance(likelihood, Penalised)):
+                break
+        if not tops:
             raise NoMaximumError
-        warm[:] = top.beta
-        return top.point.log_likelihood
+        warm = max(tops, key=lambda top: top.point.log_likelihood)
+        return warm.point.log_likelihood
 
     return largest
+
+
+def _along(warm: Maximum, index: int, free: Integers, value: float) -> Floats:
+    """Where the others go when coefficient `index` moves to `value`, to first order."""
+    begin = warm.beta.copy()
+    information = warm.point.information
+    try:
+        slope = np.linalg.solve(information[np.ix_(free, free)], information[free, index])
+    except np.linalg.LinAlgError:
+        return begin
+    if np.isfinite(slope).all():
+        begin[free] -= slope * (value - begin[index])
+    return begin
 
 
 def profile_limit(largest: Callable[[float], float], *, target: float, start: float, step: float) -> float:
@@ -157,6 +176,8 @@ def profile_limit(largest: Callable[[float], float], *, target: float, start: fl
     Where the profile at `start` is below `target`, it must rise against `step`, and the crossing lies there.
     Raises NoMaximumError when it does not cross within 60 doublings of the step.
     """
+    # What the walk has seen must not change on the way back, and warm starts may change its last digits.
+    largest = cache(largest)
     inside, back = start, step
     for _ in range(MAXIMUM_DOUBLINGS):
         if largest(inside) >= target:
