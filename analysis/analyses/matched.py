@@ -14,6 +14,7 @@ import polars as pl
 from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.conditional_logistic import conditional_logistic, firth_conditional_logistic
 from analysis.estimate.e_value import e_value
+from analysis.estimate.regression import RegressionFit
 from analysis.estimate.result import Answer, Estimate, EstimationError, Question, not_assessable
 from analysis.estimate.two_by_two import TwoByTwo, odds_ratio
 from analysis.matching.control_sample import DESIGNS
@@ -27,6 +28,7 @@ TREND = "per level"
 ALONE = "cases without a control"
 RUNGS = {"toruner": "toruner_count", "broad": "broad_count", "study_drugs": "risk_drug_count"}
 SCALES: tuple[Mapping[int, str], ...] = ({0: "0", 1: "1", 2: ">=2"}, {0: "0", 1: "1", 2: "2", 3: ">=3"})
+_NO_COVARIATES = "the source has no diagnoses or no visits, so that comorbidity or days in hospital are not known"
 _NO_RECORDS = "the source has neither adverse events nor diagnoses"
 
 
@@ -34,7 +36,8 @@ def with_covariates(sets: pl.DataFrame, basis: pl.DataFrame, baseline: pl.DataFr
     """`cohort.matched_set` with the covariates that adjusted estimates use, as Float64.
 
     basis: `cohort.match_basis`. baseline: `cohort.baseline_covariate`. Age is that of the index date, the others are of the
-    look-back before entry. Raises EstimationError for a person without a row in both.
+    look-back before entry. A covariate whose table the source lacks is null for all; adjusted estimates are then not
+    assessable. Raises EstimationError for a person without a row in both, and for one whose covariate alone is missing.
     """
     key = ["exposure_rule", "person_id"]
     joined = sets.join(basis.select(*key, "birth_date"), on=key, how="left").join(baseline, on=key, how="left")
@@ -44,7 +47,12 @@ def with_covariates(sets: pl.DataFrame, basis: pl.DataFrame, baseline: pl.DataFr
         hospital_days=pl.col("hospital_days").cast(pl.Float64),
         has_prior_event=(pl.col("prior_event_count") > 0).cast(pl.Float64),
     )
-    if found.height != sets.height or found.select(ADJUSTED_FOR).null_count().sum_horizontal().sum():
+    missing = found.select(ADJUSTED_FOR).null_count().row(0)
+    if (
+        found.height != sets.height
+        or any(0 < count < found.height for count in missing)
+        or found["age_years"].null_count()
+    ):
         raise EstimationError("a person of a matched set has no covariates")
     return found
 
@@ -84,17 +92,21 @@ def matched_odds_ratios(
             for level, answer in answers
             if answer.method == ADJUSTED_METHOD
         ]
-        for level, count in _counts(held).items() if is_assessable else ():
+        for level, (count, persons) in _counts(held).items() if is_assessable else ():
             question = replace(_question(contrast, rule, design, level), estimand="count", comparator_id="")
-            estimates.append(Estimate(question, Answer(method="count", value=float(count), person_count=count)))
+            estimates.append(Estimate(question, Answer(method="count", value=float(count), person_count=persons)))
     return estimates
 
 
-def _counts(members: pl.DataFrame) -> dict[str, int]:
-    """Cases, those of them for whom nobody could serve as a control, and controls (a person may serve in several sets)."""
+def _counts(members: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Cases, those of them for whom nobody could serve as a control, and controls; each with its persons.
+
+    A person may serve as a control in several sets, so that there are fewer persons than controls.
+    """
     cases = int(members["is_case"].sum())
     alone = members.group_by("set_number").len().filter(pl.col("len") == 1).height
-    return {"cases": cases, ALONE: alone, "controls": members.height - cases}
+    serving = members.filter(~pl.col("is_case"))["person_id"].n_unique()
+    return {"cases": (cases, cases), ALONE: (alone, alone), "controls": (members.height - cases, serving)}
 
 
 def _question(contrast: Contrast, rule: str, design: str, level: str) -> Question:
@@ -133,8 +145,7 @@ def _of_scale(
     names = {level: f"level {level}" for level in others}  # as reasons name them
     frame = _frame(levelled, {name: pl.col("level") == level for level, name in names.items()})
     fit = conditional_logistic(frame, covariates=list(names.values()), confidence=confidence)
-    with_others = frame.with_columns(levelled.select(ADJUSTED_FOR))
-    adjusted = conditional_logistic(with_others, covariates=[*names.values(), *ADJUSTED_FOR], confidence=confidence)
+    adjusted = _adjusted(levelled, frame, list(names.values()), confidence)
     cells = {
         (row["level"], row["is_case"]): row["len"]
         for row in levelled.group_by("level", "is_case").len().iter_rows(named=True)
@@ -149,7 +160,9 @@ def _of_scale(
         )
         answers = [
             adjusted_odds_ratio(fit, name, limits="profile"),
-            replace(adjusted_odds_ratio(adjusted, name, limits="profile"), method=ADJUSTED_METHOD),
+            not_assessable(ADJUSTED_METHOD, _NO_COVARIATES)
+            if adjusted is None
+            else replace(adjusted_odds_ratio(adjusted, name, limits="profile"), method=ADJUSTED_METHOD),
             _crude(table, confidence),
         ]
         if min(cells.get((rung, is_case), 0) for rung in (level, comparator) for is_case in (True, False)) < small_cell:
@@ -157,6 +170,16 @@ def _of_scale(
             answers.append(adjusted_odds_ratio(penalised, name, limits="profile"))
         found[level] = [_with_counts(answer, levelled, (level, comparator)) for answer in answers]
     return found
+
+
+def _adjusted(
+    members: pl.DataFrame, frame: pl.DataFrame, levels: Sequence[str], confidence: float
+) -> RegressionFit | None:
+    """The fit with covariates; None where the source lacks a table that one of them is made of."""
+    if members.height and any(members[name].null_count() for name in ADJUSTED_FOR):
+        return None
+    with_others = frame.with_columns(members.select(ADJUSTED_FOR))
+    return conditional_logistic(with_others, covariates=[*levels, *ADJUSTED_FOR], confidence=confidence)
 
 
 def _crude(table: TwoByTwo, confidence: float) -> Answer:

@@ -1,7 +1,7 @@
 -- Who persons were before they entered: comorbidity, days in hospital and earlier outcomes in the look-back, the day of entry not
 -- included. Charlson's score with the weights of Quan 2011: a condition counts from one inpatient diagnosis or two diagnoses at least
 -- 30 days apart, a superseded one not beside its severe form. Codes that mean an indication do not count: what a person is
--- treated for is matched on, and would make every user of a drug look alike.
+-- treated for is matched on, and would make every user of a drug look alike. What needs a table that the source lacks is NULL.
 -- grain: exposure_rule, person_id
 WITH span AS (
   SELECT e.exposure_rule, e.person_id, e.entry_date - CAST(s.look_back_days AS INTEGER) AS from_date, e.entry_date
@@ -63,10 +63,11 @@ outcome AS (
 SELECT
   e.exposure_rule,
   e.person_id,
-  COALESCE(c.charlson_score, 0) AS charlson_score,
-  COALESCE(y.hospital_days, 0) AS hospital_days,
+  CASE WHEN m.has_condition THEN COALESCE(c.charlson_score, 0) END AS charlson_score,
+  CASE WHEN m.has_visit THEN COALESCE(y.hospital_days, 0) END AS hospital_days,
   COALESCE(o.prior_event_count, 0) AS prior_event_count
 FROM span AS e
+CROSS JOIN meta.source AS m
 LEFT JOIN comorbidity AS c ON e.exposure_rule = c.exposure_rule AND e.person_id = c.person_id
 LEFT JOIN stay AS y ON e.exposure_rule = y.exposure_rule AND e.person_id = y.person_id
 LEFT JOIN outcome AS o ON e.exposure_rule = o.exposure_rule AND e.person_id = o.person_id

@@ -1,6 +1,7 @@
 -- What persons of the cohort are matched on: sex and indication, which must be equal, birth and entry, which must be near.
 -- indication: what the person is treated for at entry, from one inpatient diagnosis or two diagnoses at least 30 days apart up to the
--- day of entry; several are joined by +, and none is its own group. Where the study does not match on it, it is the same for all.
+-- day of entry; several are joined by +, and none is its own group. Where the study does not match on it, or the source has
+-- no diagnoses, it is the same for all.
 -- grain: exposure_rule, person_id
 WITH code AS (
   SELECT DISTINCT c.code_system, c.code
@@ -31,10 +32,15 @@ SELECT
   e.exposure_rule,
   e.person_id,
   e.sex,
-  CASE WHEN s.match_indication THEN COALESCE(i.indication, 'none') ELSE 'all' END AS indication,
+  CASE
+    WHEN NOT s.match_indication THEN 'all'
+    WHEN NOT m.has_condition THEN 'unknown'
+    ELSE COALESCE(i.indication, 'none')
+  END AS indication,
   p.birth_date,
   e.entry_date
 FROM cohort.entry AS e
 INNER JOIN staged.person AS p ON e.person_id = p.person_id
 CROSS JOIN spec.study AS s
+CROSS JOIN meta.source AS m
 LEFT JOIN indicated AS i ON e.exposure_rule = i.exposure_rule AND e.person_id = i.person_id

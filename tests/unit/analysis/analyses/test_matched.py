@@ -75,6 +75,22 @@ def test_covariates_that_do_not_vary_leave_the_odds_ratio_as_it_is_and_others_mo
     assert _found(related)["1", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
 
 
+def test_without_a_table_behind_a_covariate_the_adjusted_ratio_is_not_assessable_and_the_others_stay() -> None:
+    sets = _sets({(1, 0): 30, (0, 1): 10}).with_columns(hospital_days=pl.lit(None, pl.Float64))
+    found = _found(sets)
+    assert found["1", ADJUSTED_METHOD].answer.status == "not_assessable" and found["1", ADJUSTED_METHOD].answer.reason
+    assert found["1", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
+
+
+def test_a_control_who_serves_twice_is_one_person() -> None:
+    sets = _sets({(1, 0): 2}).with_columns(person_id=pl.when("is_case").then("person_id").otherwise(99))
+    estimates = matched_odds_ratios(
+        sets, CONTRAST, rules=["primary"], confidence=0.95, small_cell=5, is_assessable=True
+    )
+    (controls,) = [e.answer for e in estimates if e.question.level == "controls"]
+    assert (controls.value, controls.person_count) == (2, 1)
+
+
 def test_covariates_are_those_of_the_person_under_the_rule_and_nobody_goes_without() -> None:
     sets = _sets({(1, 0): 1}).drop(ADJUSTED_FOR).with_columns(index_date=pl.date(2021, 1, 1))
     key = {"exposure_rule": ["primary", "primary", "other"], "person_id": [2, 3, 2]}
