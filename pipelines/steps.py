@@ -14,6 +14,7 @@ import polars as pl
 
 from analysis.matching import control_sample
 from analysis.matching.control_sample import DESIGNS
+from analysis.study.read import StudyError
 from analysis.study.spec import StudySpec
 from analysis.study.tables import study_tables
 from expectations.derived import DERIVED_RULES
@@ -86,6 +87,7 @@ def _ingest(build: Build, warehouse: Warehouse) -> list[SourceFile]:
         files = ingest_native(warehouse, build.source)
         raw_of = {file.table: file.table for file in files}
     _describe_tables(warehouse, raw_of)
+    _require_tables(build.spec, raw_of)
     flags = ("observation_period", "adverse_event", "condition", "death", "discontinuation", "visit")
     row = {
         "source_format": build.spec.source.format,
@@ -95,6 +97,16 @@ def _ingest(build: Build, warehouse: Warehouse) -> list[SourceFile]:
     warehouse.write("meta.source", pl.DataFrame([row | {f"has_{name}": name in raw_of for name in flags}]))
     _describe_files(warehouse, files, raw_of)
     return files
+
+
+def _require_tables(spec: StudySpec, raw_of: dict[str, str]) -> None:
+    """Raises StudyError for a rule that needs a table which the source lacks: it would be another rule without a word."""
+    for rule in spec.exposure_rule:
+        if rule.bridge_hospital_stays and "visit" not in raw_of:
+            raise StudyError(
+                f"exposure_rule {rule.id!r}: bridge_hospital_stays needs the table visit, which the source does not have. "
+                "Deliver it, or leave the setting out."
+            )
 
 
 def _describe_tables(warehouse: Warehouse, raw_of: dict[str, str]) -> None:

@@ -87,7 +87,7 @@ def matched_odds_ratios(
         estimates += [
             Estimate(
                 replace(_question(contrast, rule, design, level), estimand="e_value"),
-                e_value(answer, scale="risk_ratio"),
+                _e_value(answer),
             )
             for level, answer in answers
             if answer.method == ADJUSTED_METHOD
@@ -96,6 +96,12 @@ def matched_odds_ratios(
             question = replace(_question(contrast, rule, design, level), estimand="count", comparator_id="")
             estimates.append(Estimate(question, Answer(method="count", value=float(count), person_count=persons)))
     return estimates
+
+
+def _e_value(ratio: Answer) -> Answer:
+    if ratio.status == "not_assessable":
+        return not_assessable("e_value_risk_ratio", ratio.reason)
+    return e_value(ratio, scale="risk_ratio")
 
 
 def _counts(members: pl.DataFrame) -> dict[str, tuple[int, int]]:

@@ -108,6 +108,13 @@ EARLY_REFILLS = {
 }
 
 
+DOSE_CHANGES = {
+    "carry": "",
+    "discard": " What is left when the dose changes is lost.",
+    "convert": " What is left when the dose changes lasts as long as the same amount does at the new dose.",
+}
+
+
 def _setting(days: int | None, factor: float | None, *, own: str, unit: str) -> str:
     """A gap or tail of every study drug, in words."""
     if days is not None:
@@ -143,6 +150,12 @@ def methods(view: View) -> list[tuple[str, str]]:
             f"Records of one drug are joined while no more than the gap is uncovered between them ({gaps}); an episode "
             f"ends on its last covered day, and the gap is never added to its length. {EARLY_REFILLS[rule.overlap]} Of "
             "records of one drug and day the best source is used: administration, dispensing, order."
+            + DOSE_CHANGES[rule.dose_change]
+            + (
+                " A drug used on the eve of a stay in hospital is used to its last day."
+                if rule.bridge_hospital_stays
+                else ""
+            )
             + (f" A use shorter than {rule.min_episode_days} days does not count." if rule.min_episode_days > 1 else "")
             + (f" A use is cut after {rule.max_episode_days} days." if rule.max_episode_days is not None else ""),
         ),
@@ -190,10 +203,14 @@ def methods(view: View) -> list[tuple[str, str]]:
         "on no study drug with a coefficient of their own.",
     )
     settings = spec.case_control
+    indication = ""
+    if settings.match_indication:
+        known = view.source["has_condition"]
+        indication = " and indication at entry" if known else " (indication is not known: the source has no diagnoses)"
     sets = (
         "Matched sets",
         f"Up to {settings.controls_per_case} controls a case, drawn from those at risk on the case's event date: sex"
-        f"{' and indication at entry' if settings.match_indication else ''} equal, birth dates within {settings.age_caliper_years} years "
+        f"{indication} equal, birth dates within {settings.age_caliper_years} years "
         f"(where that leaves places open, {settings.wider_age_caliper_years}), cohort entries within {settings.entry_caliper_days} days; "
         f"seed {settings.seed}. Exposure is the lagged state on that date. Conditional logistic regression with profile limits; "
         f"Firth's penalty beside it where a level has fewer than {spec.analysis.small_cell} cases or controls.",

@@ -84,6 +84,10 @@ STUDY_CASES = [
     ('"agent_type:biologic"', '"omalizumap"', "omalizumap", "omalizumab"),
     ('id = "serious_infection"\n', 'id = "serious_infektion"\n', "serious_infection", "not in the study"),
     ("[study]", "[study", "TOML", "readable"),
+    ('id = "tail_90"', 'id = "tail_90"\nbridge_hospital_stays = true', "table visit", "leave the setting out"),
+    ('id = "tail_90"', 'id = "tail_90"\ndose_change = "convert"', "dose_change", "an overlap that carries supply"),
+    ("[analysis]", "[case_control]\nwider_age_caliper_years = 1\n\n[analysis]", "wider_age_caliper_years", "age_caliper_years"),
+    ('"matched_odds_ratio"', '"matched_odd_ratio"', "estimator", "matched_odds_ratio"),
 ]  # fmt: skip
 
 
