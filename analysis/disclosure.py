@@ -30,7 +30,7 @@ import polars as pl
 from analysis import disclosure_tables as tables
 from analysis.disclosure_matched import withhold_matched
 from analysis.disclosure_persistence import thinned_curve, withhold_persistence
-from analysis.suppression import Sum, hidden_cells, is_small
+from analysis.suppression import Sum, hidden_cells, is_small, whole
 
 Profile = Literal["internal", "public"]
 Row = dict[str, object]
@@ -107,7 +107,7 @@ class _Hiding:
         days: bool = False,
     ) -> set[Hashable]:
         """Hides by sums the rows of `cells` whose `count` is small; returns the hidden cells."""
-        counts = {name: _whole(count(self.received[str(rows[0]["estimate_id"])])) for name, rows in cells.items()}
+        counts = {name: whole(count(self.received[str(rows[0]["estimate_id"])])) for name, rows in cells.items()}
         primary = {
             name
             for name, rows in cells.items()
@@ -118,10 +118,6 @@ class _Hiding:
             for row in cells[name]:
                 self.row(row, events=not days)
         return hidden
-
-
-def _whole(value: object) -> int:
-    return 0 if value is None else int(value)  # type: ignore[call-overload]
 
 
 def _small_rows(hide: _Hiding) -> None:
@@ -141,7 +137,7 @@ def _exposure(hide: _Hiding) -> None:
                 hide.row(row)
             cells[row["regimen_id"]].append(row)
         counts: dict[Hashable, int] = {
-            name: _whole(hide.received[str(found[0]["estimate_id"])]["person_days"]) for name, found in cells.items()
+            name: whole(hide.received[str(found[0]["estimate_id"])]["person_days"]) for name, found in cells.items()
         }
         primary = {name for name, found in cells.items() if found[0]["status"] == "suppressed"}
         kinds = {name: tables.kind_of(name) for name in cells}
@@ -198,11 +194,11 @@ def _discontinuation(hide: _Hiding, endings: pl.DataFrame) -> pl.DataFrame:
     """Withholds estimates of discontinuation; returns the endings by kind without those that the sums give away."""
     collapsed = tables.collapsed_endings(endings).to_dicts()
     for (rule, regimen), rows in hide.groups("discontinuation", "exposure_rule", "regimen_id"):
-        persons = max(_whole(row["person_count"]) for row in rows)
+        persons = max(whole(row["person_count"]) for row in rows)
         cells: dict[Hashable, list[Row]] = defaultdict(list)
         for row in rows:
             cells[row["stratum"], row["level"]].append(row)
-        counts: dict[Hashable, int] = {name: _whole(found[0]["event_count"]) for name, found in cells.items()}
+        counts: dict[Hashable, int] = {name: whole(found[0]["event_count"]) for name, found in cells.items()}
         ended: tuple[Hashable, ...] = (("", ""), ("by=ending", "death"))
         counts["persons"] = persons
         counts["ongoing"] = persons - sum(counts.get(name, 0) for name in ended)
@@ -271,7 +267,7 @@ def _near_margins(hide: _Hiding, margins: Mapping[object, set[int]]) -> set[tupl
         persons, analysis = row["person_count"], row["analysis"]
         if persons is None or analysis not in ("incidence", "time_varying_hazard", "exposure_time"):
             continue
-        if any(is_small(margin - _whole(persons), hide.minimum) for margin in margins.get(row["exposure_rule"], ())):
+        if any(is_small(margin - whole(persons), hide.minimum) for margin in margins.get(row["exposure_rule"], ())):
             if row["estimand"] == "count":
                 hide.row(row)
             row["person_count"] = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from analysis.suppression import is_small
+from analysis.suppression import is_small, whole
 
 Row = dict[str, object]
 KEY = ("exposure_rule", "population", "outcome_id", "stratum")
@@ -51,13 +51,9 @@ def withhold_matched(
 
 def _cases(rows: Sequence[Row]) -> list[int]:
     """Cases at each level, as they follow from the cases at two levels and from all of them."""
-    told = {row["level"]: _whole(row["event_count"]) for row in rows if row["estimand"] == "odds_ratio"}
+    told = {row["level"]: whole(row["event_count"]) for row in rows if row["estimand"] == "odds_ratio"}
     others = [level for level in (">=2", "1", "0") if level in told]
     if "per level" not in told or len(others) < 2:
         return []
     comparator = sum(told[level] for level in others) - told["per level"]
     return [comparator, *(told[level] - comparator for level in told if level != "per level")]
-
-
-def _whole(value: object) -> int:
-    return 0 if value is None else int(value)  # type: ignore[call-overload]

@@ -26,6 +26,11 @@ class Sum:
     parts: tuple[Hashable, ...]
 
 
+def whole(value: object) -> int:
+    """A count of a row, 0 where there is none."""
+    return 0 if value is None else int(value)  # type: ignore[call-overload]
+
+
 def is_small(count: object, minimum: int) -> bool:
     """Whether a count is from 1 to `minimum - 1`."""
     return count is not None and 0 < int(count) < minimum  # type: ignore[call-overload]

@@ -3,3 +3,5 @@
 Each module takes summary frames and the study and returns `Estimate` rows (and curves). How a number is computed is in
 `analysis/estimate/`.
 """
+
+NO_RECORDS = "the source has neither adverse events nor diagnoses"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from analysis.analyses import NO_RECORDS
 from analysis.estimate.cox import cox, hazard_ratio
 from analysis.estimate.result import Estimate, Question, not_assessable
 from analysis.study.spec import Contrast
@@ -30,9 +31,7 @@ def time_varying_hazard(
             comparator_id="1", outcome_id=contrast.outcome, stratum="ladder=study_drugs", level=">=2",
         )  # fmt: skip
         if not is_assessable:
-            estimates.append(
-                Estimate(question, not_assessable(METHOD, "the source has neither adverse events nor diagnoses"))
-            )
+            estimates.append(Estimate(question, not_assessable(METHOD, NO_RECORDS)))
             continue
         rows = group.select(
             "person_id", "start_day", "stop_day",

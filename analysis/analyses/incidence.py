@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
+from analysis.analyses import NO_RECORDS
 from analysis.estimate.incidence import incidence_rate_per_100py
 from analysis.estimate.result import Estimate, Question, not_assessable
 
 ANALYSIS = "incidence"
-NO_RECORDS = "the source has neither adverse events nor diagnoses"
 
 
 def incidence(counts: pl.DataFrame, *, confidence: float, is_assessable: bool) -> list[Estimate]:

@@ -13,6 +13,7 @@ from itertools import combinations
 
 import polars as pl
 
+from analysis.analyses import NO_RECORDS
 from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.conditional_logistic import conditional_logistic
 from analysis.estimate.interaction import JointRatios, LimitMethod, Measure, interaction
@@ -25,7 +26,6 @@ NEITHER = "neither"
 MEASURES: tuple[tuple[Measure, LimitMethod], ...] = (
     ("ratio_of_ratios", "delta"), ("reri", "mover"), ("attributable_proportion", "mover"), ("synergy_index", "mover"),
 )  # fmt: skip
-_NO_RECORDS = "the source has neither adverse events nor diagnoses"
 
 
 def joint_odds_ratios(
@@ -55,7 +55,7 @@ def joint_odds_ratios(
                 outcome_id=outcome,
             )  # fmt: skip
             if not is_assessable:
-                found.append(Estimate(question, not_assessable("conditional_logistic_profile", _NO_RECORDS)))
+                found.append(Estimate(question, not_assessable("conditional_logistic_profile", NO_RECORDS)))
                 continue
             for pair in _pairs(held, minimum_persons):
                 found += _of_pair(held, pair, replace(question, regimen_id="+".join(pair)), confidence)

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import polars as pl
 
+from analysis.analyses import NO_RECORDS
 from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.conditional_logistic import conditional_logistic, firth_conditional_logistic
 from analysis.estimate.e_value import e_value
-from analysis.estimate.regression import RegressionFit
 from analysis.estimate.result import Answer, Estimate, EstimationError, Question, not_assessable
 from analysis.estimate.two_by_two import TwoByTwo, odds_ratio
 from analysis.matching.control_sample import DESIGNS
@@ -28,16 +28,15 @@ TREND = "per level"
 ALONE = "cases without a control"
 RUNGS = {"toruner": "toruner_count", "broad": "broad_count", "study_drugs": "risk_drug_count"}
 SCALES: tuple[Mapping[int, str], ...] = ({0: "0", 1: "1", 2: ">=2"}, {0: "0", 1: "1", 2: "2", 3: ">=3"})
-_NO_COVARIATES = "the source has no diagnoses or no visits, so that comorbidity or days in hospital are not known"
-_NO_RECORDS = "the source has neither adverse events nor diagnoses"
+NEEDS = {"charlson_score": "diagnoses", "hospital_days": "visits"}
 
 
 def with_covariates(sets: pl.DataFrame, basis: pl.DataFrame, baseline: pl.DataFrame) -> pl.DataFrame:
     """`cohort.matched_set` with the covariates that adjusted estimates use, as Float64.
 
     basis: `cohort.match_basis`. baseline: `cohort.baseline_covariate`. Age is that of the index date, the others are of the
-    look-back before entry. A covariate whose table the source lacks is null for all; adjusted estimates are then not
-    assessable. Raises EstimationError for a person without a row in both, and for one whose covariate alone is missing.
+    look-back before entry. A covariate whose table the source lacks is null for all; adjusted estimates then
+    do without it and say so. Raises EstimationError for a person without a row in both, and for one whose covariate alone is missing.
     """
     key = ["exposure_rule", "person_id"]
     joined = sets.join(basis.select(*key, "birth_date"), on=key, how="left").join(baseline, on=key, how="left")
@@ -128,7 +127,7 @@ def _answers(
 ) -> list[tuple[str, Answer]]:
     if not is_assessable:
         return [
-            (level, not_assessable(METHOD, _NO_RECORDS))
+            (level, not_assessable(METHOD, NO_RECORDS))
             for level in SCALES[0].values()
             if level != contrast.comparator_level
         ]
@@ -151,7 +150,10 @@ def _of_scale(
     names = {level: f"level {level}" for level in others}  # as reasons name them
     frame = _frame(levelled, {name: pl.col("level") == level for level, name in names.items()})
     fit = conditional_logistic(frame, covariates=list(names.values()), confidence=confidence)
-    adjusted = _adjusted(levelled, frame, list(names.values()), confidence)
+    absent = [name for name in NEEDS if members.height and members[name].null_count()]
+    known = [name for name in ADJUSTED_FOR if name not in absent]
+    with_others = frame.with_columns(levelled.select(known))
+    adjusted = conditional_logistic(with_others, covariates=[*names.values(), *known], confidence=confidence)
     cells = {
         (row["level"], row["is_case"]): row["len"]
         for row in levelled.group_by("level", "is_case").len().iter_rows(named=True)
@@ -166,9 +168,7 @@ def _of_scale(
         )
         answers = [
             adjusted_odds_ratio(fit, name, limits="profile"),
-            not_assessable(ADJUSTED_METHOD, _NO_COVARIATES)
-            if adjusted is None
-            else replace(adjusted_odds_ratio(adjusted, name, limits="profile"), method=ADJUSTED_METHOD),
+            _adjusted(adjusted_odds_ratio(adjusted, name, limits="profile"), absent),
             _crude(table, confidence),
         ]
         if min(cells.get((rung, is_case), 0) for rung in (level, comparator) for is_case in (True, False)) < small_cell:
@@ -178,14 +178,13 @@ def _of_scale(
     return found
 
 
-def _adjusted(
-    members: pl.DataFrame, frame: pl.DataFrame, levels: Sequence[str], confidence: float
-) -> RegressionFit | None:
-    """The fit with covariates; None where the source lacks a table that one of them is made of."""
-    if members.height and any(members[name].null_count() for name in ADJUSTED_FOR):
-        return None
-    with_others = frame.with_columns(members.select(ADJUSTED_FOR))
-    return conditional_logistic(with_others, covariates=[*levels, *ADJUSTED_FOR], confidence=confidence)
+def _adjusted(answer: Answer, absent: Sequence[str]) -> Answer:
+    """The adjusted answer, which says what it is not adjusted for; without any baseline it is no adjusted answer at all."""
+    missing = [f"{name.replace('_', ' ')} (the source has no {NEEDS[name]})" for name in absent]
+    if len(absent) == len(NEEDS):
+        return not_assessable(ADJUSTED_METHOD, f"not known: {' and '.join(missing)}")
+    reasons = [answer.reason, *(f"not adjusted for {each}" for each in missing)]
+    return replace(answer, method=ADJUSTED_METHOD, reason="; ".join(reason for reason in reasons if reason))
 
 
 def _crude(table: TwoByTwo, confidence: float) -> Answer:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from analysis.analyses import NO_RECORDS
 from analysis.estimate.result import Answer, Estimate, EstimationError, Question, not_assessable, not_estimable
 from analysis.estimate.two_by_two import TwoByTwo, exact_conditional_stratified, mantel_haenszel_odds_ratio, odds_ratio
 from analysis.study.spec import Contrast
@@ -41,15 +42,12 @@ def pooled_period_odds_ratios(
                 stratum=f"ladder={contrast.ladder}", level=level,
             )  # fmt: skip
             if not is_assessable:
-                estimates.append(Estimate(question, not_assessable("pooled_periods_woolf", _NO_RECORDS)))
+                estimates.append(Estimate(question, not_assessable("pooled_periods_woolf", NO_RECORDS)))
                 continue
             tables = _tables(group, level=level, comparator=contrast.comparator_level)
             answers = _answers(tables, confidence=confidence, small_cell=small_cell)
             estimates += [Estimate(question, replace(a, method=f"pooled_periods_{a.method}")) for a in answers]
     return estimates
-
-
-_NO_RECORDS = "the source has neither adverse events nor diagnoses"
 
 
 def _answers(tables: list[TwoByTwo], *, confidence: float, small_cell: int) -> list[Answer]:

@@ -75,10 +75,14 @@ def test_covariates_that_do_not_vary_leave_the_odds_ratio_as_it_is_and_others_mo
     assert _found(related)["1", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
 
 
-def test_without_a_table_behind_a_covariate_the_adjusted_ratio_is_not_assessable_and_the_others_stay() -> None:
+def test_an_adjusted_ratio_says_which_covariate_the_source_lacks_and_without_any_is_not_assessable() -> None:
     sets = _sets({(1, 0): 30, (0, 1): 10}).with_columns(hospital_days=pl.lit(None, pl.Float64))
-    found = _found(sets)
-    assert found["1", ADJUSTED_METHOD].answer.status == "not_assessable" and found["1", ADJUSTED_METHOD].answer.reason
+    answer = _found(sets)["1", ADJUSTED_METHOD].answer
+    assert answer.value == pytest.approx(3.0, rel=1e-9)
+    assert answer.reason == "not adjusted for hospital days (the source has no visits)"
+    found = _found(sets.with_columns(charlson_score=pl.lit(None, pl.Float64)))
+    assert found["1", ADJUSTED_METHOD].answer.status == "not_assessable"
+    assert "no diagnoses" in found["1", ADJUSTED_METHOD].answer.reason
     assert found["1", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
 
 
