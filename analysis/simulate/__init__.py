@@ -22,6 +22,7 @@ from analysis.simulate.infections import (
     first_days,
     infection_hazards,
 )
+from analysis.simulate.negative_controls import control_codes, control_truth, draw_control_events
 from analysis.simulate.population import draw_population
 from analysis.simulate.profiles import PROFILES, profile_named
 from analysis.simulate.reference import read_drugs
@@ -30,6 +31,7 @@ from analysis.simulate.tables import (
     adverse_event_table,
     condition_table,
     death_table,
+    diagnoses,
     discontinuation_table,
     observation_table,
     person_table,
@@ -72,7 +74,7 @@ def simulate_profile(
     size = profile.persons if persons is None else persons
     if not 0 < size < _MOST_PERSONS or seed < 0:
         raise SimulationError(f"persons must lie between 1 and {_MOST_PERSONS - 1} and the seed must not be negative")
-    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(7)]
+    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(8)]
     book = read_drugs(drugs, study=profile.study_drugs, background=profile.background_drugs)
     if book.look_back.max() > profile.history_days[0]:
         raise SimulationError(f"{profile.name}: history_days is shorter than the look-back of a drug")
@@ -109,6 +111,9 @@ def simulate_profile(
             ("broad", risk.broad, hazards.serious),
         )
     }
+    controls = draw_control_events(profile.negative_controls, people, timeline, rng=streams[7])
+    indications = condition_table(profile, people, timeline, rng=streams[6])
+    control_code = control_codes(profile.negative_controls, controls, outcomes)
     tables = {
         "person": person_table(people),
         "observation_period": observation_table(people, timeline),
@@ -118,11 +123,14 @@ def simulate_profile(
             profile, people, timeline, book=book, infections=infections, outcomes=outcomes, rng=streams[5]
         ),
         "discontinuation": discontinuation_table(people, timeline, book),
-        "condition": condition_table(profile, people, timeline, rng=streams[6]),
+        "condition": pl.concat(
+            [indications, diagnoses(controls.person, day=controls.day, code=control_code, after=indications.height)]
+        ),
     }
     planted = planted_numbers(profile, people, timeline, book=book, expectations=expectations)
     return Simulation(
         tables=tables,
-        truth=truth_document(profile, persons=size, seed=seed, planted=planted, expectations=expectations),
+        truth=truth_document(profile, persons=size, seed=seed, planted=planted, expectations=expectations)
+        | {"negative_controls": control_truth(profile.negative_controls, controls)},
         truth_person=truth_persons(people, timeline, book, infections),
     )

@@ -152,6 +152,19 @@ class InfectionPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NegativeControl:
+    """An outcome of the reference that no drug causes: hazard per 1000 person-years times exp(effect x Z)."""
+
+    outcome_id: str
+    per_1000py: float = 6.0
+    severity_log_effect: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.per_1000py) and self.per_1000py > 0 and math.isfinite(self.severity_log_effect)):
+            raise SimulationError(f"{self.outcome_id}: the hazard of a negative control must be finite and above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DosingPlan:
     """How doses fall around the label interval. Days; shares are of doses (missed) or of courses (pause)."""
 
@@ -191,6 +204,7 @@ class Profile:
     restart_share: float = 0.20
     switch_share: float = 0.20
     minor_events_per_py: float = 0.5
+    negative_controls: tuple[NegativeControl, ...] = ()
     on_market: tuple[tuple[str, dt.date], ...] = ()
     dose_mg: tuple[tuple[str, float], ...] = ()
 

@@ -16,6 +16,7 @@ from analysis.simulate.design import (
     FixedPair,
     Indication,
     InfectionPlan,
+    NegativeControl,
     PairPlan,
     Profile,
     SimulationError,
@@ -43,6 +44,21 @@ _PSORIASIS = (
     ("adalimumab", 0.25), ("secukinumab", 0.30), ("ustekinumab", 0.20), ("ixekizumab", 0.15), ("etanercept", 0.10),
 )  # fmt: skip
 _SPONDYLITIS = (("adalimumab", 0.40), ("etanercept", 0.30), ("secukinumab", 0.30))
+
+# Outcomes of the reference that no drug causes. Injuries happen to whom they will; the others are found when somebody looks,
+# so that severe disease finds more of them: the systematic error that calibration must show.
+_INJURIES = (
+    "nc_ankle_sprain", "nc_concussion", "nc_corneal_foreign_body", "nc_ear_foreign_body", "nc_finger_wound",
+    "nc_inguinal_hernia", "nc_knee_contusion", "nc_tooth_fracture", "nc_umbilical_hernia", "nc_wrist_sprain",
+)  # fmt: skip
+_FOUND_BY_LOOKING = (
+    "nc_astigmatism", "nc_cerumen", "nc_colour_vision", "nc_deviated_septum", "nc_hallux_valgus", "nc_ingrown_nail",
+    "nc_lipoma", "nc_myopia", "nc_presbyopia", "nc_pterygium",
+)  # fmt: skip
+_NEGATIVE_CONTROLS = (
+    *(NegativeControl(outcome_id=name) for name in _INJURIES),
+    *(NegativeControl(outcome_id=name, severity_log_effect=0.3) for name in _FOUND_BY_LOOKING),
+)
 
 DEMO = Profile(
     name="demo",
@@ -106,6 +122,7 @@ DEMO = Profile(
     first_entry=dt.date(2016, 1, 1),
     last_entry=dt.date(2025, 6, 30),
     data_cut=dt.date(2025, 12, 31),
+    negative_controls=_NEGATIVE_CONTROLS,
     # First approvals for the indication used here (FDA): asthma for dupilumab, psoriasis for ixekizumab.
     on_market=(("dupilumab", dt.date(2018, 10, 19)), ("ixekizumab", dt.date(2016, 3, 22))),
     dose_mg=(
@@ -131,6 +148,7 @@ TINY_KOC = replace(
     DEMO,
     name="tiny_koc",
     persons=31,
+    negative_controls=(),
     pair=_without_adverse_events(_PAIR, median_months=8.0),
     indications=(
         Indication(name="chronic spontaneous urticaria", icd10="L50.1", purpose="type2", share=1.0, drugs=_CSU),

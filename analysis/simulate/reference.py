@@ -28,6 +28,7 @@ _DRUG_COLUMNS = (
     "interval_days", "induction_days", "new_user_washout_days", "gap_days", "tail_days", "routes", "rxnorm_rxcui",
     "rxcui_certainty", "atc_code_2026",
 )  # fmt: skip
+_CONTROL_COLUMNS = ("outcome_id", "category", "icd10_who_include")
 _OUTCOME_COLUMNS = ("outcome_id", "meddra_pt_names", "serious_infection_component", "opportunistic_winthrop2015")
 
 
@@ -146,6 +147,23 @@ def read_terms(outcomes: pl.DataFrame, *, weights: tuple[tuple[str, float], ...]
     names = sorted(shares)
     total = sum(shares[name] for name in names)
     return pl.DataFrame({"term": names, "share": [shares[name] / total for name in names]})
+
+
+def read_negative_control_codes(outcomes: pl.DataFrame, *, outcome_ids: tuple[str, ...]) -> list[str]:
+    """The first WHO ICD-10 code of each negative control, in the order asked for.
+
+    outcomes: the reference table `outcome`, all text, in any order.
+    Raises SimulationError when an outcome is missing, is no negative control or has no code.
+    """
+    _require(outcomes, _CONTROL_COLUMNS, table="outcome")
+    rows = {row["outcome_id"]: row for row in outcomes.iter_rows(named=True)}
+    codes = []
+    for outcome_id in outcome_ids:
+        row = rows.get(outcome_id, {})
+        if row.get("category") != "negative_control" or not row["icd10_who_include"]:
+            raise SimulationError(f"reference outcome: {outcome_id} is no negative control with a code")
+        codes.append(row["icd10_who_include"].split(";")[0])
+    return codes
 
 
 def _products(row: dict[str, str | None], *, with_brands: bool) -> tuple[str, ...]:

@@ -54,6 +54,11 @@ def person_ids(persons: int) -> pl.Series:
     return _numbered("P", count=persons, digits=7)
 
 
+def ids_of(person: Ints) -> pl.Series:
+    """The identifiers of persons by their position."""
+    return person_ids(int(person.max(initial=-1)) + 1).gather(person)
+
+
 def person_table(people: Population) -> pl.DataFrame:
     """Table `person`: one row a person."""
     sex = pl.Series(["M", "F"]).gather(people.is_female.astype(np.int64))
@@ -194,13 +199,18 @@ def condition_table(
     )
     order = np.lexsort((indication, day, person))
     codes = pl.Series([reason.icd10 for reason in profile.indications])
+    return diagnoses(person[order], day=day[order], code=codes.gather(indication[order]), after=0)
+
+
+def diagnoses(person: Ints, *, day: Ints, code: pl.Series, after: int) -> pl.DataFrame:
+    """Rows of table `condition`: outpatient ICD-10 diagnoses, numbered on from `after`."""
     return pl.DataFrame(
         {
-            "condition_id": _numbered("C", count=person.size, digits=8),
-            "person_id": person_ids(size).gather(person[order]),
-            "code": codes.gather(indication[order]),
+            "condition_id": _numbered("C", count=person.size, digits=8, after=after),
+            "person_id": ids_of(person),
+            "code": code,
             "code_system": pl.repeat("ICD10", person.size, eager=True),
-            "start_date": dates(day[order]),
+            "start_date": dates(day),
             "position": pl.repeat("primary", person.size, eager=True),
             "setting": pl.repeat("outpatient", person.size, eager=True),
         }
@@ -260,6 +270,6 @@ def _nobody(size: int) -> pl.Series:
     return pl.Series(values=[None], dtype=pl.String).gather(np.zeros(size, dtype=np.int64))
 
 
-def _numbered(prefix: str, *, count: int, digits: int) -> pl.Series:
-    number = pl.int_range(1, count + 1).cast(pl.String).str.zfill(digits)
+def _numbered(prefix: str, *, count: int, digits: int, after: int = 0) -> pl.Series:
+    number = pl.int_range(after + 1, after + count + 1).cast(pl.String).str.zfill(digits)
     return pl.select(pl.format(f"{prefix}{{}}", number).alias("id")).to_series()
