@@ -18,6 +18,7 @@ import polars as pl
 from analysis.report import REPORT_TABLES, ReportInput, write_bundle
 from pipelines import steps
 from pipelines.analyses import ANALYSES, Analysis, store
+from pipelines.draws import DRAWS, Draw
 from pipelines.errors import USER_ERRORS
 from pipelines.ingest.files import InputError
 from pipelines.ingest.tables import INPUT_TABLES
@@ -74,7 +75,7 @@ def all_assets() -> list[dg.AssetsDefinition]:
         reference_tables,
         raw_tables,
         quality_tables,
-        control_sample,
+        *(_draw_asset(name, draw) for name, draw in DRAWS.items()),
         *from_sql,
         *map(_analysis_asset, ANALYSES),
         publication,
@@ -185,23 +186,22 @@ def _sql_asset(query: Query) -> dg.AssetsDefinition:
     return built
 
 
-_SAMPLE = "cohort.control_sample"
-
-
-@dg.asset(
-    key=key_of(_SAMPLE),
-    deps=[key_of(name) for name in ("cohort.match_basis", "cohort.person_time", "spec.contrast")],
-    group_name="cohort",
-    description=tables()[_SAMPLE].about,
-    metadata=_schema(tables()[_SAMPLE]),
-    kinds={"python"},
-)
-@told
-def control_sample(context: dg.AssetExecutionContext, study_run: StudyRun) -> dg.MaterializeResult:  # type: ignore[type-arg]
-    """Draws controls for the cases of every matched comparison."""
-    return dg.MaterializeResult(
-        metadata={"dagster/row_count": steps.draw_controls(study_run.build(context.run.run_id))}
+def _draw_asset(name: str, draw: Draw) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=key_of(name),
+        deps=[key_of(read) for read in draw.reads],
+        group_name="cohort",
+        description=tables()[name].about,
+        metadata=_schema(tables()[name]),
+        kinds={"python"},
     )
+    @told
+    def drawn(context: dg.AssetExecutionContext, study_run: StudyRun) -> dg.MaterializeResult:  # type: ignore[type-arg]
+        return dg.MaterializeResult(
+            metadata={"dagster/row_count": draw.run(study_run.build(context.run.run_id))}
+        )
+
+    return drawn
 
 
 def _analysis_asset(analysis: Analysis) -> dg.AssetsDefinition:
@@ -223,7 +223,7 @@ def _analysis_asset(analysis: Analysis) -> dg.AssetsDefinition:
 _EVERYTHING = sorted(
     {
         *(key_of(name) for name in queries()),
-        key_of(_SAMPLE),
+        *map(key_of, DRAWS),
         *(dg.AssetKey(["estimate", analysis.name]) for analysis in ANALYSES),
         *map(key_of, _names("reference")),
     }

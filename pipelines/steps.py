@@ -12,8 +12,6 @@ from pathlib import Path
 
 import polars as pl
 
-from analysis.matching import control_sample
-from analysis.matching.control_sample import DESIGNS
 from analysis.study.read import StudyError
 from analysis.study.spec import StudySpec
 from analysis.study.tables import study_tables
@@ -217,30 +215,6 @@ def _graded(
     rows = pl.DataFrame([result.row() for result in results], schema_overrides={"block_above": pl.Float64})
     warehouse.replace_rows("quality.rule_result", rows, where={"layer": layer})
     return results
-
-
-def draw_controls(build: Build) -> int:
-    """Draws the controls of every matched comparison and stores them; returns the number of rows.
-
-    A design and outcome that several comparisons share is drawn once for each exposure rule.
-    """
-    settings = build.spec.case_control
-    wanted = sorted(
-        {
-            (contrast.outcome, DESIGNS[contrast.estimator])
-            for contrast in build.spec.contrast
-            if contrast.estimator in DESIGNS
-        }
-    )
-    warehouse = build.warehouse
-    basis = warehouse.read("cohort.match_basis")
-    drawn = [control_sample.no_controls()]
-    for outcome, design in wanted:
-        time = warehouse.read("cohort.person_time", where=f"population = 'all_time' AND outcome_id = {quoted(outcome)}")
-        drawn.append(control_sample.control_sample(basis, time, settings, outcome_id=outcome, design=design))
-    frame = pl.concat(drawn)
-    warehouse.write("cohort.control_sample", frame)
-    return frame.height
 
 
 def drop_intake(build: Build) -> None:

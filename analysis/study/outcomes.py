@@ -13,6 +13,7 @@ from analysis.study.read import StudyError, nearest
 from analysis.study.spec import Outcome, StudySpec
 
 INFECTION_LAG_DAYS = 7  # exposure in the week before an infection; definitions of exposure at a moment
+NEGATIVE_CONTROL = "negative_control"
 COMPOSITES = {
     "serious_infection": "serious_infection_component",
     "opportunistic_infection": "opportunistic_winthrop2015",
@@ -49,6 +50,7 @@ def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Dat
                 "serious_only": strict if outcome.serious_only is None else outcome.serious_only,
                 "episode_gap_days": _setting(outcome.episode_gap_days, int(row.get("episode_gap_days") or 30)),
                 "lag_days": _setting(outcome.lag_days, lag),
+                "is_negative_control": _is_negative_control(outcome, row),
             }
         )
         components = (
@@ -73,6 +75,11 @@ def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Dat
             sorted(set(terms)), schema=dict.fromkeys(("outcome_id", "component_id", "term"), pl.String), orient="row"
         ),
     }  # fmt: skip
+
+
+def _is_negative_control(outcome: Outcome, reference: Mapping[str, str | None]) -> bool:
+    own = outcome.negative_control
+    return reference.get("category") == NEGATIVE_CONTROL if own is None else own
 
 
 def _split(text: str | None) -> list[str]:

@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from analysis.study.comparison import Comparison, Diagnostics
 from analysis.study.exposure_rule import ExposureGrid, ExposureRule
 from analysis.study.section import AfterStopDays, Days, Identifier, Section
 
@@ -22,7 +23,9 @@ RESERVED_IDS = frozenset({"none", "all"})
 
 CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
 Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
-Estimator = Literal["pooled_period_odds_ratio", "matched_odds_ratio", "toruner_replica_odds_ratio", "time_varying_cox"]
+Estimator = Literal[
+    "pooled_period_odds_ratio", "matched_odds_ratio", "toruner_replica_odds_ratio", "time_zero_odds_ratio", "time_varying_cox"
+]  # fmt: skip
 Ladder = Literal["toruner", "broad", "study_drugs"]
 
 
@@ -160,6 +163,9 @@ class Outcome(Section):
     codes: dict[Vocabulary, tuple[str, ...]] = Field(default_factory=dict, description="Code prefixes by vocabulary.")
     exclude_codes: dict[Vocabulary, tuple[str, ...]] = Field(default_factory=dict)
     terms: tuple[str, ...] = Field((), description="Names of adverse events, compared without case.")
+    negative_control: bool | None = Field(
+        None, description="No drug of the study causes or prevents it; by default as in the reference."
+    )
 
 
 class Contrast(Section):
@@ -235,6 +241,8 @@ class StudySpec(Section):
     outcome: Annotated[tuple[Outcome, ...], Field(min_length=1)]
     contrast: tuple[Contrast, ...] = ()
     case_control: CaseControl = Field(default_factory=CaseControl)
+    comparison: Comparison = Field(default_factory=Comparison)
+    diagnostics: Diagnostics = Field(default_factory=Diagnostics)
     analysis: Analysis = Field(default_factory=Analysis)
     disclosure: Disclosure = Field(default_factory=Disclosure)
     report: Report = Field(default_factory=Report)

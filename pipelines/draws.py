@@ -1,0 +1,73 @@
+"""The steps that draw persons: controls for cases, and comparators for those who add a drug.
+
+Owns for which comparisons of a study somebody is drawn. The draws themselves are in `analysis/matching/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import polars as pl
+
+from analysis.matching import comparison_sample, control_sample
+from analysis.matching.control_sample import DESIGNS, MAIN_DESIGN
+from pipelines.steps import Build
+from sql.warehouse import Warehouse, quoted
+
+
+def negative_controls(warehouse: Warehouse) -> list[str]:
+    """Outcomes that no drug of the study causes, in byte order."""
+    return list(warehouse.read("spec.outcome", where="is_negative_control")["outcome_id"])
+
+
+def draw_controls(build: Build) -> int:
+    """Draws the controls of every matched comparison and stores them; returns the number of rows.
+
+    A design and outcome that several comparisons share is drawn once for each exposure rule.
+    """
+    settings = build.spec.case_control
+    warehouse = build.warehouse
+    wanted = {
+        (contrast.outcome, DESIGNS[contrast.estimator])
+        for contrast in build.spec.contrast
+        if contrast.estimator in DESIGNS
+    }
+    if any(design == MAIN_DESIGN for _, design in wanted):
+        wanted |= {(outcome, MAIN_DESIGN) for outcome in negative_controls(warehouse)}
+    basis = warehouse.read("cohort.match_basis")
+    drawn = [control_sample.no_controls()]
+    for outcome, design in sorted(wanted):
+        time = warehouse.read("cohort.person_time", where=f"population = 'all_time' AND outcome_id = {quoted(outcome)}")
+        drawn.append(control_sample.control_sample(basis, time, settings, outcome_id=outcome, design=design))
+    frame = pl.concat(drawn)
+    warehouse.write("cohort.control_sample", frame)
+    return frame.height
+
+
+def draw_comparators(build: Build) -> int:
+    """Draws comparators for those who add a second drug and stores them; returns the number of rows.
+
+    Nobody is drawn where the study asks for no comparison from time zero.
+    """
+    frame = comparison_sample.no_comparators()
+    if any(contrast.estimator == "time_zero_odds_ratio" for contrast in build.spec.contrast):
+        frame = comparison_sample.comparison_sample(build.warehouse.read("cohort.monotherapy"), build.spec.comparison)
+    build.warehouse.write("cohort.comparison_sample", frame)
+    return frame.height
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A table that Python draws: what it reads and the step that stores it and returns its number of rows."""
+
+    reads: tuple[str, ...]
+    run: Callable[[Build], int]
+
+
+DRAWS = {
+    "cohort.comparison_sample": Draw(("cohort.monotherapy", "spec.contrast"), draw_comparators),
+    "cohort.control_sample": Draw(
+        ("cohort.match_basis", "cohort.person_time", "spec.contrast", "spec.outcome"), draw_controls
+    ),
+}
