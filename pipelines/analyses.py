@@ -7,11 +7,32 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analysis.analyses import discontinuation, exposure_time, hazard, incidence, joint, matched, odds_ratio, persistence
-from analysis.estimate.result import CURVE_SCHEMA, DIAGNOSTIC_SCHEMA, Estimate, result_frame
+from analysis.analyses import (
+    discontinuation,
+    exposure_time,
+    hazard,
+    incidence,
+    joint,
+    matched,
+    odds_ratio,
+    persistence,
+    time_zero,
+    time_zero_groups,
+)
+from analysis.analyses.gates import Diagnostic, diagnostic_frame
+from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
 from analysis.matching.control_sample import DESIGNS
+from pipelines.draws import negative_controls
 from pipelines.steps import Build
 from sql.warehouse import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an analysis with diagnostics found."""
+
+    estimates: list[Estimate]
+    diagnostics: list[Diagnostic]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +42,14 @@ class Analysis:
     name: str
     about: str
     reads: tuple[str, ...]
-    run: Callable[[Build], tuple[list[Estimate], pl.DataFrame | None]]
+    run: Callable[[Build], tuple[list[Estimate], pl.DataFrame | None] | Findings]
 
 
 def store(build: Build, analysis: Analysis) -> int:
-    """Runs an analysis and replaces its rows in `estimate.result` and `estimate.curve`; returns the number of rows."""
-    estimates, curve = analysis.run(build)
+    """Runs an analysis and replaces its rows in `estimate.*`; returns the number of rows of `estimate.result`."""
+    found = analysis.run(build)
+    estimates, curve = (found.estimates, None) if isinstance(found, Findings) else found
+    diagnostics = found.diagnostics if isinstance(found, Findings) else []
     frame = result_frame(estimates, study_digest=build.spec.digest())
     build.warehouse.replace_rows("estimate.result", frame, where={"analysis": analysis.name})
     build.warehouse.replace_rows(
@@ -35,7 +58,7 @@ def store(build: Build, analysis: Analysis) -> int:
         where={"analysis": analysis.name},
     )
     build.warehouse.replace_rows(
-        "estimate.diagnostic", pl.DataFrame(schema=DIAGNOSTIC_SCHEMA), where={"analysis": analysis.name}
+        "estimate.diagnostic", diagnostic_frame(diagnostics), where={"analysis": analysis.name}
     )
     return frame.height
 
@@ -129,6 +152,18 @@ def _joint(build: Build) -> tuple[list[Estimate], None]:
     ), None
 
 
+def _time_zero(build: Build) -> Findings:
+    estimates, diagnostics = time_zero.time_zero_odds_ratios(
+        build.warehouse.read("cohort.comparison"),
+        build.warehouse.read("cohort.comparison_time"),
+        build.spec,
+        rules=_rules(build),
+        negative_controls=negative_controls(build.warehouse),
+        is_assessable=outcomes_are_assessable(build),
+    )
+    return Findings(estimates, diagnostics)
+
+
 def _rules(build: Build) -> list[str]:
     return list(build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"])
 
@@ -180,6 +215,12 @@ ANALYSES: tuple[Analysis, ...] = (
         "Odds ratios of pairs of study drugs in matched sets, and their interaction.",
         ("cohort.matched_set", "spec.exposure_rule", "meta.source"),
         _joint,
+    ),
+    Analysis(
+        time_zero_groups.ANALYSIS,
+        "Odds ratios from the day on which a second study drug is added, with propensity scores and diagnostics.",
+        ("cohort.comparison", "cohort.comparison_time", "spec.exposure_rule", "spec.outcome", "meta.source"),
+        _time_zero,
     ),
     Analysis(hazard.ANALYSIS, "Hazard ratio of a second study drug.", ("cohort.person_time", "meta.source"), _hazard),
 )

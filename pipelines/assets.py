@@ -197,9 +197,7 @@ def _draw_asset(name: str, draw: Draw) -> dg.AssetsDefinition:
     )
     @told
     def drawn(context: dg.AssetExecutionContext, study_run: StudyRun) -> dg.MaterializeResult:  # type: ignore[type-arg]
-        return dg.MaterializeResult(
-            metadata={"dagster/row_count": draw.run(study_run.build(context.run.run_id))}
-        )
+        return dg.MaterializeResult(metadata={"dagster/row_count": draw.run(study_run.build(context.run.run_id))})
 
     return drawn
 

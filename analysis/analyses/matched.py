@@ -39,7 +39,10 @@ def with_covariates(sets: pl.DataFrame, basis: pl.DataFrame, baseline: pl.DataFr
     do without it and say so. Raises EstimationError for a person without a row in both, and for one whose covariate alone is missing.
     """
     key = ["exposure_rule", "person_id"]
-    joined = sets.join(basis.select(*key, "birth_date"), on=key, how="left").join(baseline, on=key, how="left")
+    at_entry = baseline.rename({"baseline_date": "entry_date"})
+    joined = sets.join(basis.select(*key, "birth_date", "entry_date"), on=key, how="left").join(
+        at_entry, on=[*key, "entry_date"], how="left"
+    )
     found = joined.with_columns(
         age_years=(pl.col("index_date") - pl.col("birth_date")).dt.total_days() / 365.25,
         charlson_score=pl.col("charlson_score").cast(pl.Float64),

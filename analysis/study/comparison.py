@@ -42,6 +42,10 @@ class Diagnostics(Section):
     controls_off_null: Annotated[int, Field(ge=0)] = Field(
         1, description="Most negative controls whose limits may exclude no effect."
     )
+    systematic_error: Annotated[float, Field(gt=0)] = Field(
+        0.25,
+        description="Largest expected absolute systematic error, on the log scale, by calibrated negative controls.",
+    )
     controls_to_calibrate: Annotated[int, Field(ge=2)] = Field(
         10, description="Negative controls with an estimate from which estimates are calibrated."
     )

@@ -74,6 +74,7 @@ step AS (
 at_risk AS (
   SELECT t.exposure_rule, t.population, t.outcome_id, COUNT(DISTINCT t.person_id) AS person_count
   FROM cohort.person_time AS t
+  INNER JOIN spec.outcome AS o ON t.outcome_id = o.outcome_id AND NOT o.is_negative_control
   GROUP BY t.exposure_rule, t.population, t.outcome_id
 ),
 outcome_step AS (

@@ -1,7 +1,7 @@
 -- Follow-up of the comparison from time zero, by outcome, inside the observed period that holds it. as_treated: until either drug of a pair,
 -- or the one drug, is neither covered nor in its tail, and for one drug alone until another is; carried_forward: for the horizon, whatever
 -- becomes of the drugs. The state acts after the lag: follow-up begins lag_days after time zero and runs lag_days past the change. A
--- person with the outcome within its episode gap before that day is not at risk. In day numbers a row is (start_day, stop_day].
+-- person with the outcome within its episode gap before that day is not at risk. Negative controls only under the primary rule. In day numbers a row is (start_day, stop_day].
 -- grain: exposure_rule, population, outcome_id, set_number, member_number
 WITH member AS (
   SELECT
@@ -50,7 +50,8 @@ at_risk AS (
     m.time_zero + CAST(o.lag_days AS INTEGER) AS start_date,
     MIN(CASE WHEN v.event_date >= m.time_zero + CAST(o.lag_days AS INTEGER) THEN v.event_date END) AS event_date
   FROM member AS m
-  CROSS JOIN spec.outcome AS o
+  INNER JOIN spec.exposure_rule AS r ON m.exposure_rule = r.exposure_rule
+  INNER JOIN spec.outcome AS o ON r.is_primary OR NOT o.is_negative_control
   LEFT JOIN cohort.outcome_event AS v ON m.person_id = v.person_id AND o.outcome_id = v.outcome_id
   GROUP BY
     m.exposure_rule, m.set_number, m.member_number, m.person_id, m.is_combination, m.time_zero, m.latest_date, m.horizon_days, o.outcome_id,

@@ -1,7 +1,8 @@
 -- Time at risk of each outcome by exposure state, from cohort entry to the first outcome, with the state lagged: the first
 -- lag_days of a state belong to the state before. all_time: every observed day after entry. from_first: new users, inside the
 -- observed period of their first study drug, which is day 0. A person with the outcome within its episode gap before entry
--- is not at risk. In day numbers a row is (start_day, stop_day], an outcome on its last day.
+-- is not at risk. Negative controls only for all_time under the primary rule. In day numbers a row is (start_day, stop_day], an
+-- outcome on its last day.
 -- grain: exposure_rule, population, outcome_id, person_id, start_date
 WITH at_risk AS (
   SELECT
@@ -12,12 +13,15 @@ WITH at_risk AS (
     e.is_new_user,
     o.outcome_id,
     o.lag_days,
+    o.is_negative_control,
     MIN(CASE WHEN v.event_date >= e.entry_date THEN v.event_date END) AS event_date
   FROM cohort.entry AS e
-  CROSS JOIN spec.outcome AS o
+  INNER JOIN spec.exposure_rule AS r ON e.exposure_rule = r.exposure_rule
+  INNER JOIN spec.outcome AS o ON r.is_primary OR NOT o.is_negative_control
   LEFT JOIN cohort.outcome_event AS v ON e.person_id = v.person_id AND o.outcome_id = v.outcome_id
   GROUP BY
-    e.exposure_rule, e.person_id, e.entry_date, e.period_stop_date, e.is_new_user, o.outcome_id, o.lag_days, o.episode_gap_days
+    e.exposure_rule, e.person_id, e.entry_date, e.period_stop_date, e.is_new_user, o.outcome_id, o.lag_days, o.episode_gap_days,
+    o.is_negative_control
   HAVING COALESCE(MAX(CASE
     WHEN v.event_date < e.entry_date AND v.last_record_date + CAST(o.episode_gap_days AS INTEGER) >= e.entry_date THEN 1
     ELSE 0
@@ -47,7 +51,7 @@ followed AS (
     LEAST(a.period_stop_date, COALESCE(s.end_date + 1, a.period_stop_date)) AS latest_date
   FROM at_risk AS a
   CROSS JOIN spec.study AS s
-  WHERE a.is_new_user
+  WHERE a.is_new_user AND NOT a.is_negative_control
 ),
 lagged AS (
   SELECT

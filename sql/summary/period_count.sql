@@ -1,5 +1,5 @@
 -- Pooled periods: follow-up from entry cut into periods; exposure is the lagged state on the period's first day, a case the
--- first outcome in it. Cells count periods, by age band, sex and calendar year on that day.
+-- first outcome in it. Cells count periods, by age band, sex and calendar year on that day. Negative controls are left out.
 -- grain: exposure_rule, outcome_id, ladder, level, age_band, sex, calendar_year
 WITH numbered AS (
   SELECT
@@ -15,6 +15,7 @@ WITH numbered AS (
     CAST(FLOOR((t.stop_day - 1) / s.period_days) AS BIGINT) AS last_period
   FROM cohort.person_time AS t
   INNER JOIN cohort.entry AS e ON t.exposure_rule = e.exposure_rule AND t.person_id = e.person_id
+  INNER JOIN spec.outcome AS o ON t.outcome_id = o.outcome_id AND NOT o.is_negative_control
   CROSS JOIN spec.study AS s
   WHERE t.population = 'all_time'
 ),

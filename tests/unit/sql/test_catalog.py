@@ -175,7 +175,10 @@ def test_every_reference_file_has_a_contract() -> None:
 
 
 RULES = [{"id": "primary"}, {"id": "stock", "overlap": "stockpile"}]  # so that every table of the engine holds rows
-MATCHED = [{"id": "matched", "estimator": "matched_odds_ratio", "outcome": "fever"}]
+MATCHED = [
+    {"id": "matched", "estimator": "matched_odds_ratio", "outcome": "fever"},
+    {"id": "time_zero", "estimator": "time_zero_odds_ratio", "outcome": "fever"},
+]
 
 
 @pytest.fixture(scope="module")

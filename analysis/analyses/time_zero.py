@@ -1,0 +1,249 @@
+"""Odds ratio of an outcome from the day on which a second study drug is added, against going on with the first alone.
+
+Owns follow-up in periods and the estimates, each with its gates. How the groups are made comparable is in `time_zero_groups.py`.
+Source: D'Agostino 1990, Stat Med 9:1501 (pooled logistic regression); definitions of time zero and follow-up: `cohort.comparison_time`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from analysis.analyses import NO_RECORDS
+from analysis.analyses.gates import Diagnostic, NegativeControls, gated, judge_detectable, judge_negative_controls
+from analysis.analyses.time_zero_groups import ANALYSIS, CRUDE, MATCHED, OVERLAP, Groups, groups_of_rule
+from analysis.estimate.adjusted import adjusted_odds_ratio
+from analysis.estimate.e_value import e_value
+from analysis.estimate.empirical_calibration import calibrated
+from analysis.estimate.incidence import incidence_rate_per_100py
+from analysis.estimate.logistic import logistic
+from analysis.estimate.power import minimal_detectable_rate_ratio
+from analysis.estimate.result import Answer, Estimate, Question, not_assessable, not_estimable
+from analysis.estimate.two_by_two import TwoByTwo, odds_ratio
+from analysis.study.spec import StudySpec
+
+POPULATIONS = ("as_treated", "carried_forward")
+METHODS = {
+    CRUDE: "pooled_logistic_robust", OVERLAP: "pooled_logistic_overlap_robust", MATCHED: "pooled_logistic_matched_robust",
+}  # fmt: skip
+GROUPS = {1: "combination", 0: "one_drug"}
+_BANDS = (90, 365)  # days since time zero at which the baseline risk may change
+
+
+def time_zero_odds_ratios(
+    comparison: pl.DataFrame,
+    time: pl.DataFrame,
+    spec: StudySpec,
+    *,
+    rules: Sequence[str],
+    negative_controls: Sequence[str],
+    is_assessable: bool,
+) -> tuple[list[Estimate], list[Diagnostic]]:
+    """Combination against one drug for every outcome that the study asks for, with its diagnostics.
+
+    comparison: `cohort.comparison`; time: `cohort.comparison_time`. Crude, overlap-weighted and matched; pooled logistic regression over
+    periods with the time since time zero in three bands, limits robust to persons who serve in several sets. Beside it the
+    rates, the minimal detectable ratio, the E-value and, with enough negative controls, the calibrated ratio. The negative controls
+    are followed under the first rule, and what they say holds for the others. An estimate that fails a gate has status
+    `gate_failed` and keeps its numbers. Weights are taken as known, which makes limits of weighted estimates a little too wide.
+    Misleads when severity that the covariates do not hold decides on the second drug.
+    """
+    wanted = [c.outcome for c in spec.contrast if c.estimator == ANALYSIS]
+    if not wanted:
+        return [], []
+    estimates: list[Estimate] = []
+    diagnostics: list[Diagnostic] = []
+    controls: dict[tuple[str, str], NegativeControls] = {}
+    for rule in rules:
+        groups = groups_of_rule(
+            comparison.filter(pl.col("exposure_rule") == rule), rule, spec.comparison, spec.diagnostics
+        )
+        diagnostics += groups.diagnostics
+        estimates += _counts(groups, rule)
+        for population in POPULATIONS:
+            followed = time.filter((pl.col("exposure_rule") == rule) & (pl.col("population") == population))
+            asked = _Asked(rule, population, spec, groups, followed)
+            if rule == rules[0]:
+                for way in METHODS:
+                    answers = {name: asked.answer(name, way) for name in negative_controls}
+                    found = judge_negative_controls(
+                        answers, spec.diagnostics, analysis=ANALYSIS,
+                        parts={"exposure_rule": rule, "method": way, "population": population},
+                    )  # fmt: skip
+                    controls[population, way] = found
+                    diagnostics += found.diagnostics
+                    estimates += [
+                        Estimate(asked.question(name), answer) for name, answer in answers.items() if way != CRUDE
+                    ]
+            for outcome in dict.fromkeys(wanted):
+                if is_assessable:
+                    told, judged = asked.outcome(outcome, {way: controls[population, way] for way in METHODS})
+                    estimates += told
+                    diagnostics += judged
+                else:
+                    estimates.append(Estimate(asked.question(outcome), not_assessable(METHODS[OVERLAP], NO_RECORDS)))
+    return estimates, diagnostics
+
+
+def _counts(groups: Groups, rule: str) -> list[Estimate]:
+    """Persons who add a drug, and those of them who have a comparator."""
+    base = Question(analysis=ANALYSIS, estimand="count", exposure_rule=rule, population="time_zero")
+    told = {"added a drug": groups.added_count, "added a drug and have a comparator": groups.compared_count}
+    return [
+        Estimate(replace(base, level=level), Answer(method="count", value=float(count), person_count=count))
+        for level, count in told.items()
+    ]
+
+
+class _Asked:
+    """One exposure rule and population: its members with follow-up, and the answers they give."""
+
+    def __init__(self, rule: str, population: str, spec: StudySpec, groups: Groups, followed: pl.DataFrame) -> None:
+        self.rule, self.population, self.spec, self.groups = rule, population, spec, groups
+        self.followed = followed.drop("is_combination", "person_id").join(
+            groups.members, on=["set_number", "member_number"], how="inner", maintain_order="left"
+        )
+
+    def question(self, outcome: str) -> Question:
+        return Question(
+            analysis=ANALYSIS, estimand="odds_ratio", exposure_rule=self.rule, population=self.population, regimen_id="all",
+            comparator_id="one_drug", outcome_id=outcome, level="combination",
+        )  # fmt: skip
+
+    def answer(self, outcome: str, way: str) -> Answer:
+        """The odds ratio of one outcome in one way."""
+        method = METHODS[way]
+        if self.groups.reasons[way]:
+            return not_estimable(method, self.groups.reasons[way])
+        held = self.followed.filter((pl.col("outcome_id") == outcome) & (pl.col(way) > 0.0))
+        persons, events = held["person_id"].n_unique(), int(held["event_count"].sum())
+        empty = [name for group, name in GROUPS.items() if not (held["is_combination"] == group).any()]
+        if empty:
+            return not_estimable(method, f"nobody followed: {empty[0].replace('_', ' ')}", event_count=events)
+        rows = in_periods(held, period_days=self.spec.analysis.period_days)
+        fit = logistic(
+            rows.with_columns(weight=pl.col(way)),
+            covariates=("combination", *(name for name in rows.columns if name.startswith("from_day"))),
+            confidence=self.spec.analysis.confidence_level,
+            cluster="person_id",
+            frequency="period_count",
+            weight="weight",
+        )
+        answer = adjusted_odds_ratio(fit, "combination", limits="robust")
+        unknown = [f"{name.replace('_', ' ')} not known" for name in self.groups.unknown] if way != CRUDE else []
+        reasons = [answer.reason, *unknown]
+        return replace(
+            answer, method=method, person_count=persons, event_count=events, reason="; ".join(r for r in reasons if r)
+        )
+
+    def outcome(self, outcome: str, controls: dict[str, NegativeControls]) -> tuple[list[Estimate], list[Diagnostic]]:
+        """Every estimate of one outcome, gated, and its minimal detectable ratio."""
+        settings, confidence = self.spec.diagnostics, self.spec.analysis.confidence_level
+        rates = self._rates(outcome)
+        detectable = minimal_detectable_rate_ratio(
+            rates["one_drug"].event_count or 0,
+            exposed_person_days=rates["combination"].person_days or 0,
+            comparator_person_days=rates["one_drug"].person_days or 0,
+            confidence=confidence,
+            power=settings.power,
+        )
+        row, too_few = judge_detectable(
+            detectable, settings, analysis=ANALYSIS,
+            parts={"exposure_rule": self.rule, "outcome_id": outcome, "population": self.population},
+        )  # fmt: skip
+        question = self.question(outcome)
+        estimates = [
+            Estimate(replace(question, estimand="incidence_rate_per_100py", comparator_id="", level=group), answer)
+            for group, answer in rates.items()
+        ]
+        estimates.append(Estimate(replace(question, estimand="minimal_detectable_ratio"), detectable))
+        for way, method in METHODS.items():
+            failures = [*self.groups.failures[way], controls[way].failure, too_few]
+            answers = [self.answer(outcome, way)]
+            error = controls[way].error
+            if error is not None:
+                adjusted = calibrated(answers[0], error, confidence=confidence)
+                answers.append(replace(adjusted, method=f"{method}_calibrated"))
+            if way == CRUDE and (exact := self._exact(outcome)) is not None:
+                answers.append(exact)
+            estimates += [gated(Estimate(question, answer), failures) for answer in answers]
+            if way == OVERLAP:
+                strength = e_value(answers[0], scale="risk_ratio")
+                estimates.append(gated(Estimate(replace(question, estimand="e_value"), strength), failures))
+        return estimates, [row]
+
+    def _rates(self, outcome: str) -> dict[str, Answer]:
+        held = self.followed.filter(pl.col("outcome_id") == outcome)
+        rates = {}
+        for group, name in GROUPS.items():
+            part = held.filter(pl.col("is_combination") == group)
+            rates[name] = incidence_rate_per_100py(
+                int(part["event_count"].sum()),
+                int((part["stop_day"] - part["start_day"]).sum()),
+                person_count=part["person_id"].n_unique(),
+                confidence=self.spec.analysis.confidence_level,
+            )
+        return rates
+
+    def _exact(self, outcome: str) -> Answer | None:
+        """The exact odds ratio over periods, where a cell is small; persons who serve twice count twice."""
+        held = self.followed.filter(pl.col("outcome_id") == outcome)
+        if not held.height:
+            return None
+        rows = in_periods(held, period_days=self.spec.analysis.period_days)
+        cells = {
+            (row["combination"], row["event"]): row["period_count"]
+            for row in rows.group_by("combination", "event").agg(pl.col("period_count").sum()).iter_rows(named=True)
+        }
+        table = TwoByTwo(
+            exposed_cases=cells.get((1.0, 1), 0), exposed_noncases=cells.get((1.0, 0), 0),
+            comparator_cases=cells.get((0.0, 1), 0), comparator_noncases=cells.get((0.0, 0), 0),
+        )  # fmt: skip
+        small = self.spec.analysis.small_cell
+        if min(table.exposed_cases, table.exposed_noncases, table.comparator_cases, table.comparator_noncases) >= small:
+            return None
+        answer = odds_ratio(table, method="exact_conditional", confidence=self.spec.analysis.confidence_level)
+        return replace(answer, method="pooled_periods_exact_conditional")
+
+
+def in_periods(held: pl.DataFrame, *, period_days: int) -> pl.DataFrame:
+    """Follow-up cut into periods, as rows that count equal ones.
+
+    held: one row a member with `start_day`, `stop_day`, `event_count`, `is_combination` and any weights; periods are counted from
+    `start_day`, the last may be shorter. Columns added: `event` (0, 1), `period_count`, `combination` (0.0, 1.0) and `from_day_90`,
+    `from_day_365`: 1.0 where the period begins on or after that day. An event falls in the last period.
+    """
+    numbered = held.with_row_index("member").with_columns(
+        periods=((pl.col("stop_day") - pl.col("start_day") - 1) // period_days + 1).cast(pl.Int64)
+    )
+    edges = [0, *_BANDS]
+    parts = []
+    for place, edge in enumerate(edges):
+        before = _periods_before(edge, period_days)
+        after = _periods_before(edges[place + 1], period_days) if place + 1 < len(edges) else pl.col("periods")
+        parts.append(
+            numbered.with_columns(
+                period_count=(after - before).cast(pl.Int64),
+                has_event=(pl.col("event_count") == 1) & (pl.col("periods") > before) & (pl.col("periods") <= after),
+                **{f"from_day_{day}": pl.lit(float(edge >= day)) for day in _BANDS},
+            )
+        )
+    banded = pl.concat(parts).filter(pl.col("period_count") > 0)
+    event = banded.filter("has_event").with_columns(period_count=pl.lit(1, pl.Int64), event=pl.lit(1))
+    quiet = banded.with_columns(
+        period_count=pl.col("period_count") - pl.col("has_event").cast(pl.Int64), event=pl.lit(0)
+    ).filter(pl.col("period_count") > 0)
+    return (
+        pl.concat([quiet, event])
+        .with_columns(combination=pl.col("is_combination").cast(pl.Float64))
+        .sort("member", "from_day_90", "from_day_365", "event")
+        .drop("member", "periods", "has_event")
+    )
+
+
+def _periods_before(day: int, period_days: int) -> pl.Expr:
+    """Periods of a member that begin before a day since time zero."""
+    reached = (pl.lit(day) - pl.col("start_day") + period_days - 1) // period_days
+    return reached.clip(lower_bound=0).clip(upper_bound=pl.col("periods"))
