@@ -52,7 +52,9 @@ def draw_comparators(build: Build) -> int:
     """
     frame = comparison_sample.no_comparators()
     if any(contrast.estimator == "time_zero_odds_ratio" for contrast in build.spec.contrast):
-        frame = comparison_sample.comparison_sample(build.warehouse.read("cohort.monotherapy"), build.spec.comparison)
+        frame = comparison_sample.comparison_sample(
+            build.warehouse.read("cohort.comparison_candidate"), build.spec.comparison
+        )
     build.warehouse.write("cohort.comparison_sample", frame)
     return frame.height
 
@@ -66,7 +68,7 @@ class Draw:
 
 
 DRAWS = {
-    "cohort.comparison_sample": Draw(("cohort.monotherapy", "spec.contrast"), draw_comparators),
+    "cohort.comparison_sample": Draw(("cohort.comparison_candidate", "spec.contrast"), draw_comparators),
     "cohort.control_sample": Draw(
         ("cohort.match_basis", "cohort.person_time", "spec.contrast", "spec.outcome"), draw_controls
     ),

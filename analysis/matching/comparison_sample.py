@@ -27,12 +27,11 @@ def no_comparators() -> pl.DataFrame:
     return pl.DataFrame(schema=SAMPLE_SCHEMA)
 
 
-def comparison_sample(monotherapy: pl.DataFrame, settings: Comparison) -> pl.DataFrame:
+def comparison_sample(candidates: pl.DataFrame, settings: Comparison) -> pl.DataFrame:
     """Rows of `cohort.comparison_sample` under every exposure rule.
 
-    monotherapy: `cohort.monotherapy`. A person is eligible on a day whose eve is monotherapy too, so that the state before time zero is
-    the same for all members of a set; that of the one who adds a drug is the last eve. Without any comparator the one who adds a
-    drug is a set of its own: it is counted, and says nothing.
+    candidates: `cohort.comparison_candidate`. Members of a set are on the same drug for the same indication, since days that differ by at
+    most the caliper. Without any comparator the one who adds a drug is a set of its own: it is counted, and says nothing.
     """
     rule = MatchingRule(
         controls_per_case=settings.comparators_drawn,
@@ -42,35 +41,34 @@ def comparison_sample(monotherapy: pl.DataFrame, settings: Comparison) -> pl.Dat
         seed=settings.seed,
     )
     drawn = [no_comparators()]
-    for (exposure_rule,), spells in monotherapy.group_by("exposure_rule", maintain_order=True):
-        drawn.append(_of_rule(spells, str(exposure_rule), rule))
+    for (exposure_rule,), days in candidates.group_by("exposure_rule", maintain_order=True):
+        drawn.append(_of_rule(days, str(exposure_rule), rule))
     return pl.concat(drawn)
 
 
-def _of_rule(spells: pl.DataFrame, exposure_rule: str, rule: MatchingRule) -> pl.DataFrame:
-    """Each use of a drug alone is a subject of the sampler: a person who changed drugs is one subject for each."""
+def _of_rule(days: pl.DataFrame, exposure_rule: str, rule: MatchingRule) -> pl.DataFrame:
+    """A person is one subject of the sampler for each drug and indication."""
+    key = ["person_id", "drug_id", "indication"]
     subjects = (
-        spells.select("person_id", "drug_id", "drug_start_date")
+        days.select(*key, "drug_start_date")
         .unique()
-        .sort("person_id", "drug_id")
+        .sort(key)
         .with_row_index("subject", offset=1)
         .with_columns(pl.col("subject").cast(pl.Int64))
     )
-    held = spells.join(subjects, on=["person_id", "drug_id"], how="left")
-    is_added = pl.col("added_drug_id").is_not_null()
-    at_risk = held.select(
-        person_id="subject",
-        start_date=pl.col("start_date") + pl.duration(days=1),
-        stop_date=pl.when(is_added).then(pl.col("stop_date") + pl.duration(days=1)).otherwise("stop_date"),
-    )
+    held = days.join(subjects.drop("drug_start_date"), on=key, how="left")
     persons = subjects.select(
-        person_id="subject", group="drug_id", birth_date=pl.lit(_ANY_BIRTH), entry_date="drug_start_date"
+        person_id="subject",
+        group=pl.concat_str("drug_id", pl.lit("/"), "indication"),
+        birth_date=pl.lit(_ANY_BIRTH),
+        entry_date="drug_start_date",
     )
-    added = held.filter(is_added)
-    cases = added.select(person_id="subject", event_date="stop_date")
-    sets = sample_risk_sets(persons, at_risk, cases, rule).rename({"person_id": "subject"})
+    added = held.filter(pl.col("added_drug_id").is_not_null())
+    cases = added.select(person_id="subject", event_date=pl.col("stop_date") - pl.duration(days=1))
+    sets = sample_risk_sets(persons, held.select("start_date", "stop_date", person_id="subject"), cases, rule)
     return (
-        sets.join(subjects, on="subject", how="left")
+        sets.rename({"person_id": "subject"})
+        .join(subjects, on="subject", how="left")
         .join(added.select("subject", "added_drug_id"), on="subject", how="left")
         .select(
             exposure_rule=pl.lit(exposure_rule, pl.String),

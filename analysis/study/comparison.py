@@ -13,13 +13,14 @@ from analysis.study.section import Days, Section
 
 
 class Comparison(Section):
-    """Comparators of those who add a second drug: on the same drug alone, for as long, on the same day."""
+    """Comparators of those who add a second drug: on the same drug alone, for as long, on the same day, for the same condition."""
 
     comparators_drawn: Annotated[int, Field(ge=1, le=100)] = Field(
         10, description="Most comparators drawn for each person who adds a drug; propensity scores weigh or match them."
     )
     comparators_matched: Annotated[int, Field(ge=1, le=20)] = Field(4, description="Most comparators matched to each.")
     start_caliper_days: Days = Field(90, description="Most days between the starts of the first drug.")
+    match_indication: bool = Field(True, description="Comparators have the indication of the person who adds a drug.")
     horizon_days: Annotated[int, Field(ge=1, le=36_500)] = Field(
         365, description="Follow-up where the first exposure is carried forward."
     )

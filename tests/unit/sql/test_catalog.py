@@ -35,6 +35,7 @@ LAST_KEYS = {
     "exposure.after_stop": {"b.drug_id"},
     "exposure.initiation": {"e.episode_number"},
     "cohort.outcome_event": {"p.code_prefix", "r.component_id", "q.component_id"},
+    "cohort.comparison_candidate": {"c.cut_date"},
     "cohort.monotherapy": {"a.start_date", "c.start_date"},
     "cohort.combination": {"c.episode_number", "o.overall_number"},
     "cohort.attrition": {"a.outcome_id"},
