@@ -25,6 +25,7 @@ from analysis.simulate.infections import (
 from analysis.simulate.negative_controls import control_codes, control_truth, draw_control_events
 from analysis.simulate.population import draw_population
 from analysis.simulate.profiles import PROFILES, profile_named
+from analysis.simulate.proxies import draw_proxies, flare_diagnoses, proxy_tables
 from analysis.simulate.reference import read_drugs
 from analysis.simulate.state import exposure_episodes, lagged_risk_time
 from analysis.simulate.tables import (
@@ -74,26 +75,29 @@ def simulate_profile(
     size = profile.persons if persons is None else persons
     if not 0 < size < _MOST_PERSONS or seed < 0:
         raise SimulationError(f"persons must lie between 1 and {_MOST_PERSONS - 1} and the seed must not be negative")
-    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(8)]
+    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(9)]
     book = read_drugs(drugs, study=profile.study_drugs, background=profile.background_drugs)
     if book.look_back.max() > profile.history_days[0]:
         raise SimulationError(f"{profile.name}: history_days is shorter than the look-back of a drug")
     people = draw_population(profile, book, persons=size, rng=streams[0])
     timeline = plan_timeline(profile, people, book, rng=streams[1])
     background = draw_background(profile, people, book, observed_stop=timeline.observed_stop, rng=streams[2])
+    proxies = draw_proxies(profile, people, book, rng=streams[8])
     records = place_doses(
-        joined((timeline.courses, background)),
+        joined((timeline.courses, background, *([proxies.bursts] if proxies else []))),
         book,
         plan=profile.dosing,
         observed_stop=timeline.observed_stop,
         rng=streams[3],
     )
+    pair = profile.infection.interaction
     risk = lagged_risk_time(
         exposure_episodes(records, book),
         book,
         entry=people.entry,
         observed_stop=timeline.observed_stop,
         lag_days=profile.infection.lag_days,
+        agents=tuple(book.agent(name) for name in (pair.first, pair.second)) if pair else (),
     )
     hazards = infection_hazards(risk, profile.infection, age=people.age, severity=people.severity)
     infections = draw_infections(risk, hazards, profile.infection, persons=size, rng=streams[4])
@@ -114,6 +118,12 @@ def simulate_profile(
     controls = draw_control_events(profile.negative_controls, people, timeline, rng=streams[7])
     indications = condition_table(profile, people, timeline, rng=streams[6])
     control_code = control_codes(profile.negative_controls, controls, outcomes)
+    diagnosed = [
+        indications,
+        diagnoses(controls.person, day=controls.day, code=control_code, after=indications.height),
+    ]
+    if proxies:
+        diagnosed.append(flare_diagnoses(profile, people, proxies, after=sum(part.height for part in diagnosed)))
     tables = {
         "person": person_table(people),
         "observation_period": observation_table(people, timeline),
@@ -123,9 +133,8 @@ def simulate_profile(
             profile, people, timeline, book=book, infections=infections, outcomes=outcomes, rng=streams[5]
         ),
         "discontinuation": discontinuation_table(people, timeline, book),
-        "condition": pl.concat(
-            [indications, diagnoses(controls.person, day=controls.day, code=control_code, after=indications.height)]
-        ),
+        "condition": pl.concat(diagnosed),
+        **(proxy_tables(proxies) if proxies else {}),
     }
     planted = planted_numbers(profile, people, timeline, book=book, expectations=expectations)
     return Simulation(

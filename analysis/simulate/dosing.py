@@ -58,10 +58,12 @@ def joined(parts: tuple[Courses, ...]) -> Courses:
 def draw_background(
     profile: Profile, people: Population, book: DrugBook, *, observed_stop: Ints, rng: np.random.Generator
 ) -> Courses:
-    """Courses of background drugs over the observed time, independent of study drugs, age and severity.
+    """Courses of background drugs over the observed time, independent of study drugs and age.
 
-    A course is a geometric number of 30-day dispensings; between courses lies more than the gap that would join them.
+    A course is a geometric number of 30-day dispensings; between courses lies more than the gap that would join them. Those who
+    take a drug begin courses at a hazard times exp(effect x Z), where the profile plants that severity confounds.
     """
+    hurry = np.exp(profile.background_log_effect_of_severity * people.severity)
     parts = [Courses.none()]
     for background in sorted(profile.backgrounds, key=lambda background: background.drug_id):
         drug = book.position(background.drug_id)
@@ -72,14 +74,14 @@ def draw_background(
         own = np.where(people.has_two, share[people.second_indication], 0.0)
         chance = np.maximum(share[people.first_indication], own)
         person = np.flatnonzero(rng.random(chance.size) < chance)
-        start = people.observed_from[person] + _off_days(background.mean_off_days, size=person.size, rng=rng)
+        start = people.observed_from[person] + _off_days(background.mean_off_days / hurry[person], rng=rng)
         while person.size:
             is_observed = start < observed_stop[person]
             person, start = person[is_observed], start[is_observed]
             count = rng.geometric(1 / background.mean_dispensings, size=person.size)
             stop = start + DISPENSED_DAYS * count
             parts.append(Courses(person=person, drug=np.full(person.size, drug), start=start, stop=stop))
-            off = _off_days(background.mean_off_days, size=person.size, rng=rng)
+            off = _off_days(background.mean_off_days / hurry[person], rng=rng)
             start = stop + int(book.gap[drug]) + 1 + off
     return joined(tuple(parts))
 
@@ -185,8 +187,8 @@ def _product(courses: Courses, book: DrugBook, *, plan: DosingPlan, rng: np.rand
     return np.where(is_biosimilar, biosimilar, np.where(is_originator, 1, 0))
 
 
-def _off_days(mean: float, *, size: int, rng: np.random.Generator) -> Ints:
-    return np.floor(mean * rng.exponential(size=size)).astype(np.int64)
+def _off_days(mean: Floats, *, rng: np.random.Generator) -> Ints:
+    return np.floor(mean * rng.exponential(size=mean.size)).astype(np.int64)
 
 
 def _ordered(person: Ints, *, day: Ints, drug: Ints, product: Ints) -> Records:

@@ -78,9 +78,16 @@ class _Axis:
 
 
 def infection_hazards(risk: RiskTime, plan: InfectionPlan, *, age: Ints, severity: Floats) -> Hazards:
-    """Planted daily hazards. age (completed years on entry), severity: one value a person."""
+    """Planted daily hazards. age (completed years on entry), severity: one value a person.
+
+    Under an interaction the first agent of `risk` is its first, the second its second.
+    """
     person_factor = np.where(age > plan.older_than, plan.older_ratio, 1.0) * np.exp(plan.severity_log_effect * severity)
     per_day = person_factor[risk.person] / 1000 / DAYS_PER_YEAR
+    if plan.interaction is not None:
+        first, second = risk.agents
+        for ratio, acts in zip(plan.interaction.ratios, (first, second, first & second), strict=True):
+            per_day = np.where(acts, ratio * per_day, per_day)
     base = plan.opportunistic_per_1000py * plan.opportunistic_base_factor
     return Hazards(
         serious=per_day * plan.serious_per_1000py * np.array(plan.serious_ratio)[risk.broad],

@@ -19,6 +19,7 @@ from analysis.simulate.design import (
     NegativeControl,
     PairPlan,
     Profile,
+    ProxyPlan,
     SimulationError,
 )
 
@@ -173,7 +174,31 @@ TINY_KOC = replace(
     last_entry=dt.date(2021, 12, 31),
 )
 
-PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC)}
+# The planted ladder at its own rates, with severity as the confounder that a study must take off and its measured traces.
+VALIDATION = replace(
+    DEMO,
+    name="validation",
+    persons=200_000,
+    infection=InfectionPlan(),
+    background_log_effect_of_severity=0.8,
+    proxies=ProxyPlan(),
+)
+
+# Nothing acts on anything: whatever an analysis finds here beyond its error rate is an artefact of the analysis.
+NULL = replace(
+    DEMO,
+    name="null",
+    infection=replace(
+        DEMO.infection,
+        serious_ratio=(1.0, 1.0, 1.0),
+        opportunistic_ratio=(1.0, 1.0, 1.0),
+        older_ratio=1.0,
+        recurrence_ratio=1.0,
+    ),
+    negative_controls=tuple(replace(control, severity_log_effect=0.0) for control in _NEGATIVE_CONTROLS),
+)
+
+PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL)}
 
 
 def profile_named(name: str) -> Profile:

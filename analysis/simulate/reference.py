@@ -52,6 +52,7 @@ class DrugBook:
     gap: Ints
     reach: Ints
     class_index: Ints
+    drug_class: tuple[str, ...]
     counts_toruner: Flags
     counts_broad: Flags
     is_study: Flags
@@ -64,6 +65,13 @@ class DrugBook:
     def position(self, drug_id: str) -> int:
         """Position of a drug in every array of the book."""
         return self.ids.index(drug_id)
+
+    def agent(self, name: str) -> Flags:
+        """Which drugs an agent is: the drug of that drug_id, or all of that drug_class. Raises SimulationError for none."""
+        found = np.array([name in pair for pair in zip(self.ids, self.drug_class, strict=True)])
+        if not found.any():
+            raise SimulationError(f"no drug or class of the profile is called {name!r}")
+        return found
 
 
 def read_drugs(drugs: pl.DataFrame, *, study: tuple[str, ...], background: tuple[str, ...]) -> DrugBook:
@@ -106,6 +114,7 @@ def read_drugs(drugs: pl.DataFrame, *, study: tuple[str, ...], background: tuple
         look_back=_whole(taken, "new_user_washout_days"),
         gap=gap,
         reach=np.maximum(gap, _whole(taken, "tail_days")),
+        drug_class=tuple(row["drug_class"] for row in taken),
         class_index=np.array([classes.index(row["drug_class"]) for row in taken], dtype=np.int64),
         counts_toruner=np.array([row["counts_toruner"] == "1" for row in taken]),
         counts_broad=np.array([row["counts_broad"] == "1" for row in taken]),

@@ -35,7 +35,7 @@ class RiskTime:
     """Each person's days from entry to the observed end, cut where a lagged ladder level may change.
 
     Ordered by person and start, without holes. `toruner` and `broad`: number of distinct classes in covered-or-tail
-    `lag_days` earlier, 2 standing for two or more.
+    `lag_days` earlier, 2 standing for two or more. `agents`: for each agent that was asked for, whether it is.
     """
 
     person: Ints
@@ -43,6 +43,7 @@ class RiskTime:
     stop: Ints
     toruner: Ints
     broad: Ints
+    agents: tuple[Flags, ...] = ()
 
 
 def exposure_episodes(records: Records, book: DrugBook) -> Episodes:
@@ -56,22 +57,24 @@ def exposure_episodes(records: Records, book: DrugBook) -> Episodes:
 
 
 def lagged_risk_time(
-    episodes: Episodes, book: DrugBook, *, entry: Ints, observed_stop: Ints, lag_days: int
-) -> RiskTime:
+    episodes: Episodes, book: DrugBook, *, entry: Ints, observed_stop: Ints, lag_days: int,
+    agents: tuple[Flags, ...] = (),
+) -> RiskTime:  # fmt: skip
     """Person-time at risk by ladder level, the level of a day being the state `lag_days` before it.
 
-    entry, observed_stop: one value a person; entry lies before observed_stop.
+    entry, observed_stop: one value a person; entry lies before observed_stop. agents: of each, which drugs of the book it is.
     """
+    tracks = (book.counts_toruner, book.counts_broad, *agents)
     persons = np.arange(entry.size)
-    pieces = [(persons, entry, np.zeros((2, entry.size), dtype=np.int64))]
-    pieces.append((persons, observed_stop, np.zeros((2, entry.size), dtype=np.int64)))
-    for ladder, counts in enumerate((book.counts_toruner, book.counts_broad)):
+    pieces = [(persons, entry, np.zeros((len(tracks), entry.size), dtype=np.int64))]
+    pieces.append((persons, observed_stop, np.zeros((len(tracks), entry.size), dtype=np.int64)))
+    for track, counts in enumerate(tracks):
         person, start, stop = _class_at_risk(episodes, book, counts=counts)
         start = np.clip(start + lag_days, entry[person], observed_stop[person])
         stop = np.clip(stop + lag_days, entry[person], observed_stop[person])
         for days, sign in ((start, 1), (stop, -1)):
-            change = np.zeros((2, person.size), dtype=np.int64)
-            change[ladder] = sign
+            change = np.zeros((len(tracks), person.size), dtype=np.int64)
+            change[track] = sign
             pieces.append((person, days, change))
     person = np.concatenate([piece[0] for piece in pieces])
     day = np.concatenate([piece[1] for piece in pieces])
@@ -87,6 +90,7 @@ def lagged_risk_time(
         stop=day[is_interval + 1],
         toruner=level[0][is_interval],
         broad=level[1][is_interval],
+        agents=tuple(row[is_interval] > 0 for row in level[2:]),
     )
 
 

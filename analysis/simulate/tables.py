@@ -51,7 +51,7 @@ def dates(days: Ints) -> pl.Series:
 
 def person_ids(persons: int) -> pl.Series:
     """Identifiers as a register would give them, P and at least seven digits."""
-    return _numbered("P", count=persons, digits=7)
+    return numbered("P", count=persons, digits=7)
 
 
 def ids_of(person: Ints) -> pl.Series:
@@ -106,7 +106,7 @@ def prescription_table(records: Records, book: DrugBook, *, persons: int, profil
     taken = {name: per_drug[name].gather(records.drug) for name in per_drug.columns}
     return pl.DataFrame(
         {
-            "prescription_id": _numbered("RX", count=records.day.size, digits=9),
+            "prescription_id": numbered("RX", count=records.day.size, digits=9),
             "person_id": person_ids(persons).gather(records.person),
             "record_type": taken["record_type"],
             "drug_source_value": pl.Series(names).gather(records.drug * width + records.product),
@@ -167,7 +167,7 @@ def adverse_event_table(
     yes_no = pl.Series(["N", "Y"])
     return pl.DataFrame(
         {
-            "adverse_event_id": _numbered("AE", count=person.size, digits=8),
+            "adverse_event_id": numbered("AE", count=person.size, digits=8),
             "person_id": person_ids(people.entry.size).gather(person[order]),
             "term": pl.concat([part.term for part in parts]).gather(order),
             "onset_date": dates(day[order]),
@@ -202,17 +202,17 @@ def condition_table(
     return diagnoses(person[order], day=day[order], code=codes.gather(indication[order]), after=0)
 
 
-def diagnoses(person: Ints, *, day: Ints, code: pl.Series, after: int) -> pl.DataFrame:
-    """Rows of table `condition`: outpatient ICD-10 diagnoses, numbered on from `after`."""
+def diagnoses(person: Ints, *, day: Ints, code: pl.Series, after: int, setting: str = "outpatient") -> pl.DataFrame:
+    """Rows of table `condition`: primary ICD-10 diagnoses, numbered on from `after`."""
     return pl.DataFrame(
         {
-            "condition_id": _numbered("C", count=person.size, digits=8, after=after),
+            "condition_id": numbered("C", count=person.size, digits=8, after=after),
             "person_id": ids_of(person),
             "code": code,
             "code_system": pl.repeat("ICD10", person.size, eager=True),
             "start_date": dates(day),
             "position": pl.repeat("primary", person.size, eager=True),
-            "setting": pl.repeat("outpatient", person.size, eager=True),
+            "setting": pl.repeat(setting, person.size, eager=True),
         }
     )
 
@@ -270,6 +270,7 @@ def _nobody(size: int) -> pl.Series:
     return pl.Series(values=[None], dtype=pl.String).gather(np.zeros(size, dtype=np.int64))
 
 
-def _numbered(prefix: str, *, count: int, digits: int, after: int = 0) -> pl.Series:
+def numbered(prefix: str, *, count: int, digits: int, after: int = 0) -> pl.Series:
+    """Identifiers with leading zeros, in the order of counting, the first one above `after`."""
     number = pl.int_range(after + 1, after + count + 1).cast(pl.String).str.zfill(digits)
     return pl.select(pl.format(f"{prefix}{{}}", number).alias("id")).to_series()

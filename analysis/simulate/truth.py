@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from analysis.simulate.design import COMPONENTS, ENDINGS, STOP_REASONS, Profile
+from analysis.simulate.design import COMPONENTS, ENDINGS, STOP_REASONS, Interaction, Profile
 from analysis.simulate.infections import LEVELS, Expectation, Infections, first_days
 from analysis.simulate.population import Population
 from analysis.simulate.reference import DrugBook, Ints
@@ -95,7 +95,26 @@ def planted_numbers(
             )
             for item in expectations[ladder]
         ]  # fmt: skip
-    return found
+    return found + (_joint_numbers(plan.interaction, lag_days=plan.lag_days) if plan.interaction else [])
+
+
+def _joint_numbers(pair: Interaction, *, lag_days: int) -> list[Planted]:
+    """What joint odds ratios are the truth of. Conditional on the ladder level, which the two may raise besides."""
+    both = "+".join(sorted((pair.first, pair.second)))
+    questions = (
+        ("odds_ratio", pair.first, pair.first_ratio), ("odds_ratio", pair.second, pair.second_ratio),
+        ("odds_ratio", both, pair.joint_ratio), ("ratio_of_ratios", "", pair.ratio_of_ratios),
+        ("reri", "", pair.excess_risk),
+    )  # fmt: skip
+    return [
+        Planted(
+            name="interaction", estimand=estimand, population="incidence_density", outcome_id=outcome_id,
+            regimen_id=both, comparator_id="neither", level=level, value=value, unit="excess" if estimand == "reri" else "ratio",
+            note=f"hazards of the state {lag_days} days earlier, on top of the ladder",
+        )
+        for outcome_id in _LADDERS.values()
+        for estimand, level, value in questions
+    ]  # fmt: skip
 
 
 def truth_document(
