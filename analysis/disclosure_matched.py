@@ -50,10 +50,17 @@ def withhold_matched(
 
 
 def _cases(rows: Sequence[Row]) -> list[int]:
-    """Cases at each level, as they follow from the cases at two levels and from all of them."""
-    told = {row["level"]: whole(row["event_count"]) for row in rows if row["estimand"] == "odds_ratio"}
-    others = [level for level in (">=2", "1", "0") if level in told]
-    if "per level" not in told or len(others) < 2:
-        return []
-    comparator = sum(told[level] for level in others) - told["per level"]
-    return [comparator, *(told[level] - comparator for level in told if level != "per level")]
+    """Cases at each level, as they follow from the cases at two levels and from all of them.
+
+    The second step, two or more against one, tells nothing that the whole ladder beside it does not.
+    """
+    ratios = [row for row in rows if row["estimand"] == "odds_ratio"]
+    everybody = [whole(row["event_count"]) for row in ratios if row["level"] == "per level"]
+    found = []
+    for compared in sorted({str(row["comparator_id"]) for row in ratios if row["level"] != "per level"}):
+        told = {row["level"]: whole(row["event_count"]) for row in ratios if row["comparator_id"] == compared}
+        others = [level for level in (">=2", "1", "0") if level in told]
+        if everybody and len(others) > 1:
+            comparator = sum(told[level] for level in others) - everybody[0]
+            found += [comparator, *(told[level] - comparator for level in told if level != "per level")]
+    return found

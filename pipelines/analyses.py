@@ -20,6 +20,7 @@ from analysis.analyses import (
     time_zero_groups,
 )
 from analysis.analyses.gates import Diagnostic, diagnostic_frame
+from analysis.analyses.ladder import comparisons
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
 from analysis.matching.control_sample import DESIGNS
 from pipelines.draws import negative_controls
@@ -108,11 +109,11 @@ def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:
     settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
     return [
         estimate
-        for contrast in build.spec.contrast
-        if contrast.estimator == "pooled_period_odds_ratio"
+        for asked in comparisons(build.spec.contrast, ("pooled_period_odds_ratio",))
         for estimate in odds_ratio.pooled_period_odds_ratios(
             counts,
-            contrast,
+            asked.contrast,
+            levels=asked.levels,
             confidence=settings.confidence_level,
             small_cell=settings.small_cell,
             is_assessable=assessable,
@@ -127,11 +128,11 @@ def _matched(build: Build) -> tuple[list[Estimate], None]:
     )
     return [
         estimate
-        for contrast in build.spec.contrast
-        if contrast.estimator in DESIGNS
+        for asked in comparisons(build.spec.contrast, tuple(DESIGNS))
         for estimate in matched.matched_odds_ratios(
             sets,
-            contrast,
+            asked.contrast,
+            levels=asked.levels,
             rules=_rules(build),
             confidence=settings.confidence_level,
             small_cell=settings.small_cell,

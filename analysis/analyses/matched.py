@@ -12,6 +12,7 @@ from dataclasses import replace
 import polars as pl
 
 from analysis.analyses import NO_RECORDS
+from analysis.analyses.ladder import LEVELS, SECOND_STEP
 from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.conditional_logistic import conditional_logistic, firth_conditional_logistic
 from analysis.estimate.e_value import e_value
@@ -67,11 +68,14 @@ def matched_odds_ratios(
     confidence: float,
     small_cell: int,
     is_assessable: bool,
+    levels: Sequence[str] = LEVELS,
 ) -> list[Estimate]:
     """Each ladder level against the comparator level, and the odds ratio for one level more, for every exposure rule.
 
     sets: `cohort.matched_set` with covariates; a rule without a set has answers too. Levels 0, 1, >= 2 are one model, 0, 1,
-    2, >= 3 another; of the second only what the first lacks is told. Conditional logistic regression with profile limits;
+    2, >= 3 another; of the second only what the first lacks is told. levels: `SECOND_STEP` tells >= 2 against the comparator
+    level alone, from the first model, without the counts of sets that the whole ladder tells.
+    Conditional logistic regression with profile limits;
     beside it the same adjusted for `ADJUSTED_FOR`, the crude odds ratio that ignores the sets, and Firth's where a level has
     fewer than `small_cell` cases or controls. `event_count` and `person_count` are those at the two levels compared. Persons
     who serve in several sets are treated as independent, as is usual in sets drawn at random. Misleads when level and
@@ -84,7 +88,8 @@ def matched_odds_ratios(
     estimates = []
     for rule in rules:
         held = members.filter(pl.col("exposure_rule") == rule)
-        answers = _answers(held, contrast, confidence, small_cell, is_assessable=is_assessable)
+        is_step = tuple(levels) == SECOND_STEP
+        answers = _answers(held, contrast, confidence, small_cell, is_assessable=is_assessable, is_step=is_step)
         estimates += [Estimate(_question(contrast, rule, design, level), answer) for level, answer in answers]
         estimates += [
             Estimate(
@@ -94,7 +99,7 @@ def matched_odds_ratios(
             for level, answer in answers
             if answer.method == ADJUSTED_METHOD
         ]
-        for level, (count, persons) in _counts(held).items() if is_assessable else ():
+        for level, (count, persons) in _counts(held).items() if is_assessable and not is_step else ():
             question = replace(_question(contrast, rule, design, level), estimand="count", comparator_id="")
             estimates.append(Estimate(question, Answer(method="count", value=float(count), person_count=persons)))
     return estimates
@@ -126,14 +131,23 @@ def _question(contrast: Contrast, rule: str, design: str, level: str) -> Questio
 
 
 def _answers(
-    members: pl.DataFrame, contrast: Contrast, confidence: float, small_cell: int, *, is_assessable: bool
+    members: pl.DataFrame,
+    contrast: Contrast,
+    confidence: float,
+    small_cell: int,
+    *,
+    is_assessable: bool,
+    is_step: bool,
 ) -> list[tuple[str, Answer]]:
     if not is_assessable:
         return [
             (level, not_assessable(METHOD, NO_RECORDS))
-            for level in SCALES[0].values()
+            for level in (SECOND_STEP if is_step else SCALES[0].values())
             if level != contrast.comparator_level
         ]
+    if is_step:
+        first = _of_scale(members, SCALES[0], contrast.comparator_level, confidence, small_cell)
+        return [(level, answer) for level in SECOND_STEP for answer in first[level]]
     found: dict[str, list[Answer]] = {}
     for scale in SCALES:
         for level, answers in _of_scale(members, scale, contrast.comparator_level, confidence, small_cell).items():

@@ -6,26 +6,34 @@ nobody's later treatment is known before it happens (the level ever reached woul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import polars as pl
 
 from analysis.analyses import NO_RECORDS
+from analysis.analyses.ladder import LEVELS
 from analysis.estimate.result import Answer, Estimate, EstimationError, Question, not_assessable, not_estimable
 from analysis.estimate.two_by_two import TwoByTwo, exact_conditional_stratified, mantel_haenszel_odds_ratio, odds_ratio
 from analysis.study.spec import Contrast
 
 ANALYSIS = "infection_odds_ratio"
-LEVELS = ("0", "1", ">=2")
 _STRATA = ("age_band", "sex", "calendar_year")
 
 
 def pooled_period_odds_ratios(
-    counts: pl.DataFrame, contrast: Contrast, *, confidence: float, small_cell: int, is_assessable: bool
+    counts: pl.DataFrame,
+    contrast: Contrast,
+    *,
+    confidence: float,
+    small_cell: int,
+    is_assessable: bool,
+    levels: Sequence[str] = LEVELS,
 ) -> list[Estimate]:
     """Each ladder level against the comparator level, for every exposure rule.
 
-    counts: `summary.period_count`. Crude: Woolf, and the exact conditional estimate where a cell is below `small_cell`.
+    counts: `summary.period_count`. levels: those told, the comparator level aside.
+    Crude: Woolf, and the exact conditional estimate where a cell is below `small_cell`.
     Stratified by age band, sex and calendar year: Mantel-Haenszel, and the exact stratified estimate where a cell of the
     collapsed table is below `small_cell`. Periods of one person are treated as independent, which is right for a first
     outcome that ends follow-up. Misleads when level and outcome share a cause that the strata do not hold.
@@ -33,7 +41,7 @@ def pooled_period_odds_ratios(
     chosen = counts.filter((pl.col("outcome_id") == contrast.outcome) & (pl.col("ladder") == contrast.ladder))
     estimates: list[Estimate] = []
     for (rule,), group in chosen.group_by("exposure_rule", maintain_order=True):
-        for level in LEVELS:
+        for level in levels:
             if level == contrast.comparator_level:
                 continue
             question = Question(

@@ -9,11 +9,11 @@ from __future__ import annotations
 import polars as pl
 
 from analysis.matching.risk_set import MatchingRule, sample_risk_sets
-from analysis.study.spec import CaseControl
+from analysis.study.spec import CaseControl, Estimator
 
 REPLICA_CONTROLS = 2  # Toruner 2008, Gastroenterology 134:929: 100 cases, 200 controls
 MAIN_DESIGN = "incidence_density"
-DESIGNS = {"matched_odds_ratio": MAIN_DESIGN, "toruner_replica_odds_ratio": "toruner_replica"}
+DESIGNS: dict[Estimator, str] = {"matched_odds_ratio": MAIN_DESIGN, "toruner_replica_odds_ratio": "toruner_replica"}
 SAMPLE_SCHEMA = {
     "exposure_rule": pl.String, "outcome_id": pl.String, "design": pl.String, "set_number": pl.Int64, "control_number": pl.Int64,
     "person_id": pl.Int64, "is_case": pl.Boolean, "index_date": pl.Date, "age_caliper_years": pl.Int64,

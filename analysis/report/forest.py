@@ -6,6 +6,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.transforms import blended_transform_factory
 
+from analysis.analyses.ladder import LEVELS
 from analysis.report import outcomes, ratios, wording
 from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, STYLE, new_canvas, svg_text
 from analysis.report.view import Row, View
@@ -103,7 +104,7 @@ def ladder(view: View) -> tuple[str, str] | None:
     """Odds ratios by level on a log axis, the literature beside ours."""
     rows: list[Row] = []
     for contrast in ratios.odds_ratio_contrasts(view):
-        for level in ratios.LEVELS:
+        for level in LEVELS:
             found = ratios.spearhead(ratios.level_estimates(view, contrast, level))
             if found and (found["value"] is not None or found["upper"] is not None or found["lower"] is not None):
                 compared = wording.level_name(contrast.ladder, contrast.comparator_level)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.analyses.ladder import comparisons
 from analysis.matching.control_sample import DESIGNS, REPLICA_CONTROLS
 from analysis.report import ratios, wording
 from analysis.report.table import Column, Table
@@ -20,17 +21,18 @@ def matched_contrasts(view: View) -> list[Contrast]:
 def matched_ladder(view: View) -> list[Row]:
     """Odds ratios of each ladder level from matched sets: conditional, penalised and crude, and the literature beside them."""
     rows: list[Row] = []
-    for contrast in matched_contrasts(view):
+    for step in comparisons(view.spec.contrast, tuple(DESIGNS)):
+        contrast = step.contrast
         design = DESIGNS[contrast.estimator]
         is_replica = design == "toruner_replica"
         controls = REPLICA_CONTROLS if is_replica else view.spec.case_control.controls_per_case
         group = (
             f"{view.outcomes[contrast.outcome]}: {wording.LADDERS[contrast.ladder]}, against "
             f"{wording.level_name(contrast.ladder, contrast.comparator_level)}, up to {controls} controls a case"
-            f"{', exposure on the day itself' if is_replica else ''}{_alone(view, contrast, design)}"
+            f"{', exposure on the day itself' if is_replica else ''}{_alone(view, contrast, design) if step.is_whole else ''}"
         )
         asked = {"outcome_id": contrast.outcome, "stratum": f"ladder={contrast.ladder}", "population": design}
-        for level in LEVELS:
+        for level in LEVELS if step.is_whole else step.levels:
             estimates = view.estimates(
                 analysis="matched_odds_ratio",
                 estimand="odds_ratio",
@@ -40,7 +42,16 @@ def matched_ladder(view: View) -> list[Row]:
             )
             found = {str(row["method"]): row for row in estimates}
             strength = next(
-                iter(view.estimates(analysis="matched_odds_ratio", estimand="e_value", level=level, **asked)), None
+                iter(
+                    view.estimates(
+                        analysis="matched_odds_ratio",
+                        estimand="e_value",
+                        level=level,
+                        comparator_id=contrast.comparator_level,
+                        **asked,
+                    )
+                ),
+                None,
             )
             if not found:
                 continue

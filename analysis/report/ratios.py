@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from analysis.analyses.ladder import comparisons
 from analysis.report import wording
 from analysis.report.table import Column, Table
 from analysis.report.view import Row, View
 from analysis.study.spec import Contrast
 
-LEVELS = ("0", "1", ">=2")
 NO_CONTRAST = "The study file asks for no comparison of this kind."
 
 
@@ -22,9 +22,10 @@ def odds_ratio_contrasts(view: View) -> list[Contrast]:
 def ladder(view: View) -> list[Row]:
     """Odds ratios of each ladder level: crude and stratified, asymptotic and exact, and the literature beside them."""
     rows: list[Row] = []
-    for contrast in odds_ratio_contrasts(view):
+    for asked in comparisons(view.spec.contrast, ("pooled_period_odds_ratio",)):
+        contrast = asked.contrast
         compared = wording.level_name(contrast.ladder, contrast.comparator_level)
-        for level in LEVELS:
+        for level in asked.levels:
             found = level_estimates(view, contrast, level)
             if not found:
                 continue

@@ -5,6 +5,7 @@ Owns those texts. What was seen is in `text.py`.
 
 from __future__ import annotations
 
+from analysis.analyses.ladder import LEVELS
 from analysis.matching.control_sample import DESIGNS
 from analysis.report import endings, ratios, wording
 from analysis.report.text import combined_persons
@@ -42,7 +43,7 @@ def limitations(view: View) -> list[str]:
     shown = [
         row
         for contrast in ratios.odds_ratio_contrasts(view)
-        for level in ratios.LEVELS
+        for level in LEVELS
         if (row := ratios.benchmark(view, contrast, level))
     ]
     if any(row["directness"] != "direct" for row in shown):

@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from analysis.analyses.joint import joint_odds_ratios
+from analysis.analyses.ladder import comparisons
 from analysis.analyses.matched import matched_odds_ratios
 from analysis.disclosure_matched import withhold_matched
 from analysis.estimate.result import result_frame
+from analysis.matching.control_sample import DESIGNS
 from tests.unit.analysis.analyses import test_joint, test_matched
 
 Row = dict[str, Any]
@@ -17,10 +19,14 @@ MANY = {(1, 0): 30, (0, 1): 10, (2, 0): 40, (0, 2): 12, (3, 0): 20, (0, 3): 9, (
 
 
 def _rows(pairs: dict[tuple[int, int], int], *, incidence: str = "ok") -> list[Row]:
-    estimates = matched_odds_ratios(
-        test_matched._sets(pairs),
-        test_matched.CONTRAST, rules=["primary"], confidence=0.95, small_cell=5, is_assessable=True,
-    )  # fmt: skip
+    estimates = [
+        estimate
+        for asked in comparisons([test_matched.CONTRAST], tuple(DESIGNS))
+        for estimate in matched_odds_ratios(
+            test_matched._sets(pairs), asked.contrast, levels=asked.levels,
+            rules=["primary"], confidence=0.95, small_cell=5, is_assessable=True,
+        )
+    ]  # fmt: skip
     estimates += joint_odds_ratios(
         test_joint._sets(test_joint.PAIRS),
         ["infection"], rules=["primary"], minimum_persons=10, confidence=0.95, is_assessable=True,
