@@ -14,6 +14,7 @@ from analysis.analyses import (
     incidence,
     joint,
     matched,
+    matched_gates,
     odds_ratio,
     persistence,
     time_zero,
@@ -121,14 +122,15 @@ def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:
     ], None
 
 
-def _matched(build: Build) -> tuple[list[Estimate], None]:
+def _matched(build: Build) -> Findings:
     settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
     sets = matched.with_covariates(
         *(build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "match_basis", "baseline_covariate"))
     )
-    return [
+    wanted = comparisons(build.spec.contrast, tuple(DESIGNS))
+    estimates = [
         estimate
-        for asked in comparisons(build.spec.contrast, tuple(DESIGNS))
+        for asked in wanted
         for estimate in matched.matched_odds_ratios(
             sets,
             asked.contrast,
@@ -138,7 +140,17 @@ def _matched(build: Build) -> tuple[list[Estimate], None]:
             small_cell=settings.small_cell,
             is_assessable=assessable,
         )
-    ], None
+    ]
+    return Findings(
+        *matched_gates.gate_matched(
+            estimates,
+            sets,
+            wanted,
+            build.spec,
+            rules=_rules(build),
+            negative_controls=negative_controls(build.warehouse),
+        )
+    )
 
 
 def _joint(build: Build) -> tuple[list[Estimate], None]:

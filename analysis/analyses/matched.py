@@ -146,19 +146,23 @@ def _answers(
             if level != contrast.comparator_level
         ]
     if is_step:
-        first = _of_scale(members, SCALES[0], contrast.comparator_level, confidence, small_cell)
+        first = at_levels(members, SCALES[0], contrast.comparator_level, confidence, small_cell)
         return [(level, answer) for level in SECOND_STEP for answer in first[level]]
     found: dict[str, list[Answer]] = {}
     for scale in SCALES:
-        for level, answers in _of_scale(members, scale, contrast.comparator_level, confidence, small_cell).items():
+        for level, answers in at_levels(members, scale, contrast.comparator_level, confidence, small_cell).items():
             found.setdefault(level, answers)
     found[TREND] = [_trend(members, confidence)]
     return [(level, answer) for level, answers in found.items() for answer in answers]
 
 
-def _of_scale(
+def at_levels(
     members: pl.DataFrame, scale: Mapping[int, str], comparator: str, confidence: float, small_cell: int
 ) -> dict[str, list[Answer]]:
+    """Matched, adjusted, crude and, where a cell is small, penalised odds ratio of each level of a scale.
+
+    members: matched sets of one outcome, design and rule with covariates and `rung` (number of classes or drugs).
+    """
     top = max(scale)
     levelled = members.with_columns(
         level=pl.col("rung").clip(upper_bound=top).replace_strict(scale, return_dtype=pl.String)
