@@ -163,7 +163,7 @@ class _Asked:
             failures = [*self.groups.failures[way], controls[way].failure, too_few]
             answers = [self.answer(outcome, way)]
             error = controls[way].error
-            if error is not None:
+            if error is not None and way != CRUDE:
                 adjusted = calibrated(answers[0], error, confidence=confidence)
                 answers.append(replace(adjusted, method=f"{method}_calibrated"))
             if way == CRUDE and (exact := self._exact(outcome)) is not None:

@@ -14,6 +14,7 @@ import matplotlib as mpl
 from analysis.report import endings, people, wording
 from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, PALE, STYLE, new_canvas, svg_text
 from analysis.report.forest import incidence, ladder
+from analysis.report.love import love
 from analysis.report.view import Row, View, as_int
 from analysis.report.wording import DAYS_PER_YEAR, THIN
 
@@ -208,6 +209,7 @@ FIGURES = (
     Figure("persistence", "exposure", "Persistence of first combinations", persistence),
     Figure("incidence", "outcomes", "Incidence by level of exposure", incidence),
     Figure("ladder", "outcomes", "Odds ratios by level of exposure", ladder),
+    Figure("love", "comparability", "Balance before time zero", love),
 )
 
 

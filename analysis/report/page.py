@@ -12,7 +12,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.report import matched, outcomes, ratios, standing, text, wording
+from analysis.analyses import time_zero_groups
+from analysis.report import comparability, matched, outcomes, ratios, standing, text, wording
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
 from analysis.report.view import View
@@ -119,10 +120,11 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
         ),
         Section("discontinuation", "Discontinuation", ("table:discontinuation",)),
         _outcome_section(view, literature=literature),
+        *_comparability_section(view),
         Section(
             "sensitivity",
             "Sensitivity",
-            ("table:sensitivity", *(("table:diagnostics",) if view.frames["estimate.diagnostic"].height else ())),
+            ("table:sensitivity",),
             remarks=("The study has a single exposure rule: there is nothing to compare.",)
             if len(view.rules) == 1
             else (),
@@ -155,6 +157,36 @@ def _curve_remark(view: View, figures: Mapping[str, ShownFigure]) -> tuple[str, 
             "few.",
         )
     return ("Public profile: too few persons end between any two times for a curve of persistence.",)
+
+
+def _comparability_section(view: View) -> list[Section]:
+    """Who is compared with whom, where the study compares groups that can differ."""
+    has_gates = view.frames["estimate.diagnostic"].height > 0
+    parts = [
+        *(["table:time_zero_odds_ratio"] if comparability.asked(view) and view.outcomes_assessable else []),
+        *(["table:gates"] if has_gates else []),
+        *(["figure:love", "table:balance"] if comparability.asked(view) and has_gates else []),
+        *(["table:negative_controls"] if view.negative_controls and has_gates else []),
+    ]
+    remarks = [_added(view)] if comparability.asked(view) else []
+    if has_gates and not view.negative_controls:
+        remarks.append("The study file names no negative control: systematic error was not looked for.")
+    return [Section("comparability", "Comparability", tuple(parts), remarks=tuple(remarks))] if parts else []
+
+
+def _added(view: View) -> str:
+    """How many added a drug and how many of them have a comparator."""
+    counts = {
+        row["level"]: row["person_count"]
+        for row in view.estimates(analysis=time_zero_groups.ANALYSIS, estimand="count", population="time_zero")
+    }
+    added, compared = counts.get("added a drug"), counts.get("added a drug and have a comparator")
+    if added is None or compared is None:
+        return "How many persons added a second study drug is withheld."
+    return (
+        f"{wording.count(added)} persons added a second study drug to one that they were on alone; "
+        f"{wording.count(compared)} of them have a comparator: what is compared is about these."
+    )
 
 
 def _outcome_section(view: View, *, literature: bool) -> Section:

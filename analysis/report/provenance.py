@@ -10,10 +10,13 @@ HASH = Column("sha256", "SHA-256", "digest")
 
 
 def unanswered(view: View) -> list[Row]:
-    """Every estimate whose status is not ok, estimates that differ only in rule, regimen, day or level on one line."""
+    """Every estimate whose status is not ok; estimates that differ only in rule, regimen, day or level are on one line.
+
+    Negative controls are left out: they have a table of their own.
+    """
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in view.rows("estimate.result"):
-        if row["status"] != "ok":
+        if row["status"] != "ok" and row["outcome_id"] not in view.negative_controls:
             key = (
                 str(row["analysis"]),
                 str(row["estimand"]),
@@ -91,6 +94,8 @@ def outcome_settings(view: View) -> list[Row]:
     rows: list[Row] = []
     held = {str(row["outcome_id"]): row for row in view.rows("spec.outcome")}
     for outcome in view.spec.outcome:
+        if outcome.id in view.negative_controls:
+            continue
         row = held[outcome.id]
         codes = "; ".join(f"{name} {', '.join(values)}" for name, values in sorted(outcome.codes.items()))
         rows.append(

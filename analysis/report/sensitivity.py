@@ -85,22 +85,6 @@ def _key(group: str, rule: str, found: Row | None, style: str) -> Row:
     }
 
 
-def diagnostics(view: View) -> list[Row]:
-    """What the analyses say of their own assumptions."""
-    rows = sorted(view.rows("estimate.diagnostic"), key=lambda row: tuple(map(str, row.values())))
-    return [
-        {
-            "group": wording.named(wording.ANALYSES, row["analysis"]),
-            "name": wording.plain(row["diagnostic"]),
-            "item": row["item"],
-            "value": row["value"],
-            "threshold": row["threshold"],
-            "status": wording.plain(row["status"]),
-        }
-        for row in rows
-    ]
-
-
 TABLES = (
     Table(
         "sensitivity",
@@ -117,20 +101,5 @@ TABLES = (
         "The rules differ in one setting each, as their label says; numbers that hold under all of them do not hang "
         "on that setting.",
         "No key number was estimated.",
-    ),
-    Table(
-        "diagnostics",
-        "sensitivity",
-        "Diagnostics of the analyses",
-        (
-            Column("name", "Diagnostic"),
-            Column("item", "Of"),
-            Column("value", "Value", "difference"),
-            Column("threshold", "Threshold", "difference"),
-            Column("status", "Status"),
-        ),
-        diagnostics,
-        "A value beyond its threshold fails; estimates that rest on it are then set aside by the check.",
-        "No diagnostic was computed.",
     ),
 )

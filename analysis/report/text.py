@@ -163,7 +163,7 @@ def gate(view: View) -> Gate:
         for name in ("block", "quarantine", "warn")
     }
     absent = len({row["rule_id"] for row in view.rows("quality.rule_result", status="not_assessable")})
-    gated = view.rows("estimate.result", status="gate_failed")
+    gated = [row for row in view.estimates(status="gate_failed") if row["method"] not in wording.UNADJUSTED]
     share = "The share of rows set aside is withheld"
     if received is not None and aside is not None:
         share = f"{100 * aside / received if received else 0:.2f}{THIN}% of {count(received)} received rows set aside"
@@ -172,7 +172,10 @@ def gate(view: View) -> Gate:
         f"{number['warn']} warning; {absent} rules not assessable."
     )
     if gated:
-        sentence += f" {count(len(gated))} estimates are set aside by a failed check."
+        sentence += (
+            f" {count(len(gated))} comparative {'estimate is' if len(gated) == 1 else 'estimates are'} set aside by a failed "
+            "check of comparability (primary rule, crude ones not counted)."
+        )
     if number["block"] or gated:
         return Gate("red", "Checks failed", sentence)
     if number["quarantine"] or number["warn"]:

@@ -78,7 +78,18 @@ class View:
 
     @cached_property
     def outcomes(self) -> dict[str, str]:
-        """Outcomes and their names, in the order of the study file; what stands in brackets at the end is left out."""
+        """Outcomes and their names, in the order of the study file, negative controls left out."""
+        return {name: label for name, label in self._labels.items() if name not in self.negative_controls}
+
+    @cached_property
+    def negative_controls(self) -> dict[str, str]:
+        """Outcomes that no drug of the study causes, and their names, in the order of the study file."""
+        named = {str(row["outcome_id"]) for row in self.rows("spec.outcome", is_negative_control=True)}
+        return {name: label for name, label in self._labels.items() if name in named}
+
+    @cached_property
+    def _labels(self) -> dict[str, str]:
+        """Names of all outcomes; what stands in brackets at the end is left out."""
         labels = {str(row["outcome_id"]): str(row["label"]) for row in self.rows("spec.outcome")}
         return {
             item.id: labels.get(item.id, item.id.replace("_", " ")).split(" (composite")[0]

@@ -56,6 +56,9 @@ POPULATIONS = {
     "incidence_density": "matched sets, controls at risk on the day of the event",
     "toruner_replica": "matched sets, two controls a case, exposure on the day itself",
     "observed": "all observed time",
+    "as_treated": "from time zero, as treated",
+    "carried_forward": "from time zero, first exposure carried forward",
+    "time_zero": "persons at time zero",
 }
 METHODS = {
     "woolf": "crude (Woolf)",
@@ -69,8 +72,19 @@ METHODS = {
     "conditional_logistic_profile": "matched (conditional logistic)",
     "conditional_logistic_adjusted_profile": "matched and adjusted",
     "firth_conditional_logistic_profile": "matched, penalised (Firth)",
+    "conditional_logistic_adjusted_profile_calibrated": "matched, adjusted and calibrated",
     "crude_woolf": "ignoring the sets (Woolf)",
+    "pooled_logistic_robust": "crude, pooled logistic",
+    "pooled_logistic_overlap_robust": "overlap weights, pooled logistic",
+    "pooled_logistic_matched_robust": "matched by score, pooled logistic",
+    "pooled_logistic_overlap_robust_calibrated": "overlap weights, calibrated",
+    "pooled_logistic_matched_robust_calibrated": "matched by score, calibrated",
+    "minimal_detectable_odds_ratio": "from cases and controls",
+    "minimal_detectable_rate_ratio": "from events and person-time",
 }
+UNADJUSTED = (
+    "crude_woolf", "pooled_logistic_robust", "pooled_periods_exact_conditional",
+)  # fmt: skip
 ANALYSES = {
     "exposure_time": "exposure",
     "persistence": "persistence",
@@ -80,6 +94,7 @@ ANALYSES = {
     "matched_odds_ratio": "matched odds ratio",
     "joint_odds_ratio": "odds ratio of a pair",
     "time_varying_hazard": "hazard ratio",
+    "time_zero_odds_ratio": "odds ratio from time zero",
 }
 ESTIMANDS = {
     "incidence_rate_per_100py": "rate per 100 person-years",
@@ -87,6 +102,7 @@ ESTIMANDS = {
     "survival": "share still on the combination",
     "odds_ratio": "odds ratio",
     "e_value": "E-value",
+    "minimal_detectable_ratio": "minimal detectable ratio",
     "ratio_of_ratios": "ratio of ratios",
     "reri": "relative excess risk due to interaction",
     "synergy_index": "synergy index",

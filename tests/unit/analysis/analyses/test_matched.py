@@ -98,10 +98,12 @@ def test_a_control_who_serves_twice_is_one_person() -> None:
 def test_covariates_are_those_of_the_person_under_the_rule_and_nobody_goes_without() -> None:
     sets = _sets({(1, 0): 1}).drop(ADJUSTED_FOR).with_columns(index_date=pl.date(2021, 1, 1))
     key = {"exposure_rule": ["primary", "primary", "other"], "person_id": [2, 3, 2]}
-    basis = pl.DataFrame(key).with_columns(birth_date=pl.date(1981, 1, 1))
-    baseline = pl.DataFrame(
+    basis = pl.DataFrame(key).with_columns(birth_date=pl.date(1981, 1, 1), entry_date=pl.date(2020, 1, 1))
+    at_entry = pl.DataFrame(
         key | {"charlson_score": [4, 0, 9], "hospital_days": [0, 7, 9], "prior_event_count": [3, 0, 0]}
-    )
+    ).with_columns(baseline_date=pl.date(2020, 1, 1))
+    later = at_entry.with_columns(baseline_date=pl.date(2020, 6, 1), charlson_score=pl.lit(99, pl.Int64))
+    baseline = pl.concat([at_entry, later])
     found = with_covariates(sets, basis, baseline).sort("person_id").select(ADJUSTED_FOR).rows()
     assert found == [(14610 / 365.25, 4.0, 0.0, 1.0), (14610 / 365.25, 0.0, 7.0, 0.0)]
     with pytest.raises(EstimationError, match="no covariates"):

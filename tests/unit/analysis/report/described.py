@@ -164,7 +164,10 @@ def setting_frames(*, spec: Any) -> dict[str, pl.DataFrame]:
             orient="row",
         ),
         "spec.outcome": pl.DataFrame(
-            [(o.id, o.label or o.id, o.date_rule, "any", "any", False, 30, 7) for o in spec.outcome],
+            [
+                (o.id, o.label or o.id, o.date_rule, "any", "any", False, 30, 7, bool(o.negative_control))
+                for o in spec.outcome
+            ],
             schema=[
                 "outcome_id",
                 "label",
@@ -174,6 +177,7 @@ def setting_frames(*, spec: Any) -> dict[str, pl.DataFrame]:
                 "serious_only",
                 "episode_gap_days",
                 "lag_days",
+                "is_negative_control",
             ],
             orient="row",
         ),
