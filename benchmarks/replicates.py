@@ -105,7 +105,8 @@ INTERACTION_WORLD = World(
     ),
     persons=6_000,
 )
-WORLDS = {"ladder": LADDER_WORLD, "null": NULL_WORLD, "interaction": INTERACTION_WORLD}
+NAMED_WORLD = World(PROFILES["validation"], persons=PROFILES["validation"].persons)
+WORLDS = {"ladder": LADDER_WORLD, "null": NULL_WORLD, "interaction": INTERACTION_WORLD, "validation": NAMED_WORLD}
 
 
 def replicate(name: str, seed: int) -> pl.DataFrame:
@@ -115,7 +116,7 @@ def replicate(name: str, seed: int) -> pl.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         build = built_sets(world, simulation, Path(folder))
         try:
-            return {"ladder": ladder_rows, "null": null_rows, "interaction": interaction_rows}[name](build, simulation)
+            return _ROWS_OF.get(name, ladder_rows)(build, simulation)
         finally:
             build.warehouse.discard()
 
@@ -312,6 +313,9 @@ def _exact(frame: pl.DataFrame) -> Answer:
     ).sort("set_number")  # fmt: skip
     tables = [TwoByTwo(*(int(cell) for cell in cells)) for cells in sets.drop("set_number").iter_rows()]
     return exact_conditional_stratified(tables, confidence=CONFIDENCE)
+
+
+_ROWS_OF = {"null": null_rows, "interaction": interaction_rows}
 
 
 def is_outside(value: float, lower: float | None, upper: float | None) -> bool:

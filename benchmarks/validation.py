@@ -1,6 +1,6 @@
 """Validation: whether matched odds ratios give back what was planted, over many simulated worlds.
 
-    python -m benchmarks.validation --folder FOLDER [--ladder N] [--null N] [--interaction N] [--processes P] [--write PAGE]
+    python -m benchmarks.validation --folder FOLDER [--ladder N] [--null N] [--interaction N] [--validation N] [--write PAGE]
 
 Every replicate is appended to FOLDER/replicates.csv as it is done, and not done again while the worlds and the folder stay the same:
 a run that was stopped goes on where it was. `--write` puts the table between its markers in the page.
@@ -41,10 +41,10 @@ def done(path: Path) -> pl.DataFrame:
 
 
 def missing(rows: pl.DataFrame, wanted: dict[str, int]) -> Iterator[tuple[str, int]]:
-    """World and seed of every replicate that is wanted and not there."""
+    """World and seed of every replicate that is wanted and not there, the worlds by turns."""
     there = set(rows.select("world", "seed").iter_rows())
-    for world, count in wanted.items():
-        yield from ((world, seed) for seed in range(1, count + 1) if (world, seed) not in there)
+    for seed in range(1, max(wanted.values(), default=0) + 1):
+        yield from ((world, seed) for world, count in wanted.items() if seed <= count and (world, seed) not in there)
 
 
 def _one(task: tuple[str, int]) -> pl.DataFrame:
@@ -170,9 +170,10 @@ def main() -> None:
     """Measures, prints, and writes the page's part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--ladder", type=int, default=200)
-    parser.add_argument("--null", type=int, default=60)
-    parser.add_argument("--interaction", type=int, default=100)
+    parser.add_argument("--ladder", type=int, default=260)
+    parser.add_argument("--null", type=int, default=50)
+    parser.add_argument("--interaction", type=int, default=60)
+    parser.add_argument("--validation", type=int, default=1, help="worlds of the named size, 200,000 persons")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path)
     options = parser.parse_args()
