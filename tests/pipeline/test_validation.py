@@ -16,9 +16,6 @@ import pytest
 
 from analysis.simulate import Simulation
 from benchmarks.replicates import (
-    INTERACTION_WORLD,
-    LADDER_WORLD,
-    NULL_WORLD,
     ROW_SCHEMA,
     built_sets,
     interaction_rows,
@@ -28,6 +25,7 @@ from benchmarks.replicates import (
     simulated,
 )
 from benchmarks.validation import SCHEMA, digest, done, false_positives, missing, summary
+from benchmarks.worlds import INTERACTION_WORLD, LADDER_WORLD, NULL_WORLD
 from pipelines.steps import Build
 
 _LADDER = replace(LADDER_WORLD, persons=6_000)
