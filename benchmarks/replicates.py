@@ -1,6 +1,6 @@
 """One replicate of the validation: a simulated world, through ingest and SQL to its matched sets, and what is estimated from them.
 
-Owns the worlds and the analyses that are held against their truth. Nothing here judges; `validation.py` runs many and counts.
+Owns the analyses that are held against the truth. Worlds are in `worlds.py`; `validation.py` runs many and counts.
 A replicate has the smallest study that asks its question (one exposure rule, the outcomes of the world), and builds only the
 tables from which matched sets come; those are built by the SELECTs of the product, as are the sets by its sampler.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -20,10 +19,10 @@ from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.conditional_logistic import conditional_logistic
 from analysis.estimate.result import Answer
 from analysis.estimate.two_by_two import TwoByTwo, exact_conditional_stratified, odds_ratio
-from analysis.simulate import PROFILES, Profile, Simulation, simulate_profile
-from analysis.simulate.design import Indication, InfectionPlan, Interaction
+from analysis.simulate import Simulation, simulate_profile
 from analysis.study.read import study_from
 from analysis.study.spec import StudySpec
+from benchmarks.worlds import OPPORTUNISTIC, WORLDS, World
 from pipelines.steps import (
     RAW_QUERIES,
     Build,
@@ -38,74 +37,10 @@ from sql.catalog import queries
 from sql.warehouse import Warehouse
 
 CONFIDENCE = 0.95
-OPPORTUNISTIC = "opportunistic_infection"
 LADDER = {"1": 1, ">=2": 2}
 PROXIES = ("log_crp", "bursts", "flares", "hospital_days")
 _WANTED = ("cohort.matched_set", "cohort.baseline_covariate", "cohort.person_time", "cohort.match_basis")
 _NOT_READ = ("drug_code", "code_system", "dose", "dose_unit", "route")
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """A profile, the persons of one replicate, and the outcomes whose matched sets are drawn."""
-
-    profile: Profile
-    persons: int
-    outcomes: tuple[str, ...] = (OPPORTUNISTIC,)
-
-
-# More infections than in the profile, so that fewer persons give as many cases, in the same proportions. One day between infections
-# instead of 31: with many infections the days on which none can begin would take from the planted ratio itself.
-LADDER_WORLD = World(
-    replace(
-        PROFILES["validation"],
-        infection=replace(
-            PROFILES["validation"].infection,
-            serious_per_1000py=40.0,
-            opportunistic_base_factor=8.0,
-            separation_days=1,
-        ),
-        negative_controls=(),
-        minor_events_per_py=0.0,
-    ),
-    persons=12_000,
-)
-NULL_WORLD = World(
-    replace(PROFILES["null"], minor_events_per_py=0.0),
-    persons=5_000,
-    outcomes=(
-        "serious_infection",
-        OPPORTUNISTIC,
-        *(control.outcome_id for control in PROFILES["null"].negative_controls),
-    ),
-)
-_PAIR = ("infliximab", "omalizumab")
-INTERACTION_WORLD = World(
-    replace(
-        PROFILES["null"],
-        name="interaction",
-        indications=(
-            Indication(name="allergic asthma", icd10="J45.0", purpose="type2", share=0.5, drugs=((_PAIR[1], 1.0),)),
-            Indication(name="Crohn disease", icd10="K50.9", purpose="immune", share=0.5, drugs=((_PAIR[0], 1.0),)),
-        ),
-        backgrounds=(),
-        infection=InfectionPlan(
-            serious_per_1000py=40.0,
-            serious_ratio=(1.0, 1.0, 1.0),
-            opportunistic_base_factor=20.0,
-            opportunistic_ratio=(1.0, 1.0, 1.0),
-            separation_days=1,
-            severity_log_effect=0.0,
-            interaction=Interaction(
-                first=_PAIR[0], second=_PAIR[1], first_ratio=2.0, second_ratio=1.5, ratio_of_ratios=2.5
-            ),
-        ),
-        negative_controls=(),
-        minor_events_per_py=0.0,
-    ),
-    persons=6_000,
-)
-WORLDS = {"ladder": LADDER_WORLD, "null": NULL_WORLD, "interaction": INTERACTION_WORLD}
 
 
 def replicate(name: str, seed: int) -> pl.DataFrame:
@@ -115,7 +50,7 @@ def replicate(name: str, seed: int) -> pl.DataFrame:
     with tempfile.TemporaryDirectory() as folder:
         build = built_sets(world, simulation, Path(folder))
         try:
-            return {"ladder": ladder_rows, "null": null_rows, "interaction": interaction_rows}[name](build, simulation)
+            return _ROWS_OF.get(name, ladder_rows)(build, simulation)
         finally:
             build.warehouse.discard()
 
@@ -193,7 +128,10 @@ def ladder_rows(build: Build, simulation: Simulation) -> pl.DataFrame:
     )  # fmt: skip
     frame = pl.concat([sets, levels], how="horizontal")
     found = []
-    for analysis, others in (("latent severity", ("z",)), ("proxies", PROXIES), ("unadjusted", ())):
+    ways: dict[str, tuple[str, ...]] = {"latent severity": ("z",), "unadjusted": ()}
+    if PROXIES[0] in names.columns:
+        ways["proxies"] = PROXIES
+    for analysis, others in ways.items():
         answers = conditional_answers(frame, levels.columns, others)
         found += [
             row(analysis, OPPORTUNISTIC, name, truth[name], answer)
@@ -264,10 +202,12 @@ def conditional_answers(frame: pl.DataFrame, exposures: Sequence[str], others: S
 
 
 def severity_of(build: Build, simulation: Simulation) -> pl.DataFrame:
-    """Each person's latent severity `z` and its measured traces in the year before entry, from records alone where measured."""
+    """Each person's latent severity `z` and, where the world measures it, its traces in the year before entry, from records alone."""
     people = build.warehouse.query("SELECT person_id, person_source_value FROM staged.person")
     entry = simulation.truth_person.select(person_source_value="person_id", z="z", entry_date="entry_date")
     found = people.join(entry, on="person_source_value", validate="1:1")
+    if "measurement" not in simulation.tables:
+        return found.select("person_id", "z")
     parts = {
         "log_crp": _counted(simulation.tables["measurement"], entry, pl.col("value").log().mean(), "datetime"),
         "bursts": _counted(
@@ -312,6 +252,9 @@ def _exact(frame: pl.DataFrame) -> Answer:
     ).sort("set_number")  # fmt: skip
     tables = [TwoByTwo(*(int(cell) for cell in cells)) for cells in sets.drop("set_number").iter_rows()]
     return exact_conditional_stratified(tables, confidence=CONFIDENCE)
+
+
+_ROWS_OF = {"null": null_rows, "interaction": interaction_rows}
 
 
 def is_outside(value: float, lower: float | None, upper: float | None) -> bool:
