@@ -7,7 +7,17 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from analysis.analyses import discontinuation, exposure_time, hazard, incidence, joint, matched, odds_ratio, persistence
+from analysis.analyses import (
+    components,
+    discontinuation,
+    exposure_time,
+    hazard,
+    incidence,
+    joint,
+    matched,
+    odds_ratio,
+    persistence,
+)
 from analysis.analyses.ladder import comparisons
 from analysis.estimate.result import CURVE_SCHEMA, DIAGNOSTIC_SCHEMA, Estimate, result_frame
 from analysis.matching.control_sample import DESIGNS
@@ -118,6 +128,32 @@ def _matched(build: Build) -> tuple[list[Estimate], None]:
     ], None
 
 
+def _components(build: Build) -> tuple[list[Estimate], None]:
+    counts = build.warehouse.read("summary.component_count")
+    return components.component_incidence(
+        counts, confidence=build.spec.analysis.confidence_level, is_assessable=outcomes_are_assessable(build)
+    ), None
+
+
+def _component_ratios(build: Build) -> tuple[list[Estimate], None]:
+    settings = build.spec.analysis
+    if not outcomes_are_assessable(build):
+        return [], None
+    sets, held = (build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "set_component"))
+    return [
+        estimate
+        for asked in comparisons(build.spec.contrast, ("matched_odds_ratio",))
+        for estimate in components.component_odds_ratios(
+            sets,
+            held,
+            asked,
+            rule=build.spec.primary_rule,
+            confidence=settings.confidence_level,
+            small_cell=settings.small_cell,
+        )
+    ], None
+
+
 def _joint(build: Build) -> tuple[list[Estimate], None]:
     outcomes = sorted({c.outcome for c in build.spec.contrast if DESIGNS.get(c.estimator) == joint.DESIGN})
     return joint.joint_odds_ratios(
@@ -175,6 +211,18 @@ ANALYSES: tuple[Analysis, ...] = (
         "Odds ratios of infection by ladder level in matched sets.",
         ("cohort.matched_set", "cohort.match_basis", "cohort.baseline_covariate", "spec.exposure_rule", "meta.source"),
         _matched,
+    ),
+    Analysis(
+        components.INCIDENCE,
+        "Incidence of each component of composite outcomes by ladder level.",
+        ("summary.component_count", "meta.source"),
+        _components,
+    ),
+    Analysis(
+        components.ODDS_RATIO,
+        "Odds ratios of components by ladder level in matched sets.",
+        ("cohort.matched_set", "cohort.set_component", "meta.source"),
+        _component_ratios,
     ),
     Analysis(
         joint.ANALYSIS,

@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.report import matched, outcomes, ratios, standing, text, wording
+from analysis.report import components, matched, outcomes, ratios, standing, text, wording
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
 from analysis.report.view import View
@@ -183,6 +183,7 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
             *dating,
             *comparisons,
             *sets,
+            *(("table:component_ladder", "table:component_zero") if components.has_components(view) else ()),
             *(("table:hazard_ratio",) if has_cox else ()),
             "table:incidence_by_regimen",
         ),

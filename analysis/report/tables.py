@@ -5,7 +5,18 @@ A new table is one more `Table` in the module of its subject. Which section it s
 
 from __future__ import annotations
 
-from analysis.report import endings, joint, matched, outcomes, people, provenance, quality, ratios, sensitivity
+from analysis.report import (
+    components,
+    endings,
+    joint,
+    matched,
+    outcomes,
+    people,
+    provenance,
+    quality,
+    ratios,
+    sensitivity,
+)
 from analysis.report.table import ShownTable, Table, show
 from analysis.report.view import View
 
@@ -16,6 +27,7 @@ TABLES: tuple[Table, ...] = (
     *ratios.TABLES,
     *matched.TABLES,
     *joint.TABLES,
+    *components.TABLES,
     *sensitivity.TABLES,
     *quality.TABLES,
     *provenance.TABLES,

@@ -69,6 +69,7 @@ METHODS = {
     "conditional_logistic_profile": "matched (conditional logistic)",
     "conditional_logistic_adjusted_profile": "matched and adjusted",
     "firth_conditional_logistic_profile": "matched, penalised (Firth)",
+    "matched_exact_conditional_stratified": "matched, exact",
     "crude_woolf": "ignoring the sets (Woolf)",
 }
 ANALYSES = {
@@ -79,6 +80,8 @@ ANALYSES = {
     "infection_odds_ratio": "odds ratio",
     "matched_odds_ratio": "matched odds ratio",
     "joint_odds_ratio": "odds ratio of a pair",
+    "component_incidence": "incidence of a component",
+    "component_odds_ratio": "odds ratio of a component",
     "time_varying_hazard": "hazard ratio",
 }
 ESTIMANDS = {
