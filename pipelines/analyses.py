@@ -10,6 +10,7 @@ import polars as pl
 from analysis.analyses import (
     components,
     discontinuation,
+    drug_class,
     exposure_time,
     hazard,
     incidence,
@@ -154,11 +155,26 @@ def _component_ratios(build: Build) -> tuple[list[Estimate], None]:
     ], None
 
 
+def _classes(build: Build) -> tuple[list[Estimate], None]:
+    settings = build.spec.analysis
+    return drug_class.class_odds_ratios(
+        build.warehouse.read("cohort.set_class"),
+        _matched_outcomes(build),
+        rule=build.spec.primary_rule,
+        confidence=settings.confidence_level,
+        small_cell=settings.small_cell,
+        is_assessable=outcomes_are_assessable(build),
+    ), None
+
+
+def _matched_outcomes(build: Build) -> list[str]:
+    return sorted({c.outcome for c in build.spec.contrast if DESIGNS.get(c.estimator) == joint.DESIGN})
+
+
 def _joint(build: Build) -> tuple[list[Estimate], None]:
-    outcomes = sorted({c.outcome for c in build.spec.contrast if DESIGNS.get(c.estimator) == joint.DESIGN})
     return joint.joint_odds_ratios(
         build.warehouse.read("cohort.matched_set"),
-        outcomes,
+        _matched_outcomes(build),
         rules=_rules(build),
         minimum_persons=build.spec.case_control.pair_minimum_persons,
         confidence=build.spec.analysis.confidence_level,
@@ -223,6 +239,12 @@ ANALYSES: tuple[Analysis, ...] = (
         "Odds ratios of components by ladder level in matched sets.",
         ("cohort.matched_set", "cohort.set_component", "meta.source"),
         _component_ratios,
+    ),
+    Analysis(
+        drug_class.ANALYSIS,
+        "Odds ratios of each drug class in matched sets.",
+        ("cohort.set_class", "meta.source"),
+        _classes,
     ),
     Analysis(
         joint.ANALYSIS,

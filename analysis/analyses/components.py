@@ -12,18 +12,17 @@ import polars as pl
 from analysis.analyses import NO_RECORDS
 from analysis.analyses.ladder import Comparison
 from analysis.analyses.matched import RUNGS, SCALES, set_frame, with_counts
+from analysis.analyses.matched_exact import exact_pair
 from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.conditional_logistic import conditional_logistic
 from analysis.estimate.incidence import METHOD as GARWOOD
 from analysis.estimate.incidence import incidence_rate_per_100py
-from analysis.estimate.result import Answer, Estimate, EstimationError, Question, not_assessable, not_estimable
-from analysis.estimate.two_by_two import TwoByTwo, exact_conditional_stratified
+from analysis.estimate.result import Answer, Estimate, Question, not_assessable
 from analysis.matching.control_sample import DESIGNS
 
 INCIDENCE = "component_incidence"
 ODDS_RATIO = "component_odds_ratio"
 POPULATION = "all_time"
-EXACT = "exact_conditional_stratified"
 NOWHERE = "no table of the source, and no vocabulary of its diagnoses, could hold this component"
 
 
@@ -111,30 +110,6 @@ def _answers(members: pl.DataFrame, asked: Comparison, confidence: float, small_
         pair = (level, comparator)
         answers = [adjusted_odds_ratio(fit, names[level], limits="profile")]
         if min(cells.get((each, is_case), 0) for each in pair for is_case in (True, False)) < small_cell:
-            answers.append(_exact(members, pair, confidence))
+            answers.append(exact_pair(members, pair, confidence))
         found += [(level, with_counts(answer, members, pair)) for answer in answers]
     return found
-
-
-def _exact(members: pl.DataFrame, pair: tuple[str, str], confidence: float) -> Answer:
-    """The exact odds ratio of two levels, each set a table of its members at either."""
-    is_case, is_exposed = pl.col("is_case"), pl.col("level") == pair[0]
-    counted = (
-        members.filter(pl.col("level").is_in(list(pair)))
-        .group_by("set_number")
-        .agg(
-            exposed_cases=(is_case & is_exposed).sum(),
-            exposed_noncases=(~is_case & is_exposed).sum(),
-            comparator_cases=(is_case & ~is_exposed).sum(),
-            comparator_noncases=(~is_case & ~is_exposed).sum(),
-        )
-        .sort("set_number")
-        .drop("set_number")
-    )
-    try:
-        answer = exact_conditional_stratified(
-            [TwoByTwo(**row) for row in counted.iter_rows(named=True)], confidence=confidence
-        )
-    except EstimationError as too_large:
-        answer = not_estimable(EXACT, str(too_large))
-    return replace(answer, method=f"matched_{answer.method}")

@@ -170,7 +170,11 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
         remarks.append("The study file asks for no literature values, so none stand beside the odds ratios.")
     dating = ("table:outcome_dating",) if outcomes.has_several_datings(view) else ()
     comparisons = ("figure:ladder", "table:odds_ratio_ladder") if ratios.odds_ratio_contrasts(view) else ()
-    sets = ("table:matched_odds_ratio", "table:joint_odds_ratio") if matched.matched_contrasts(view) else ()
+    sets = (
+        ("table:matched_odds_ratio", "table:class_odds_ratio", "table:joint_odds_ratio")
+        if matched.matched_contrasts(view)
+        else ()
+    )
     has_cox = any(item.estimator == "time_varying_cox" for item in view.spec.contrast)
     if not view.spec.contrast:
         remarks.append("The study file asks for no comparison, so there are rates but no ratios.")

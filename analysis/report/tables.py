@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from analysis.report import (
     components,
+    drug_class,
     endings,
     joint,
     matched,
@@ -26,6 +27,7 @@ TABLES: tuple[Table, ...] = (
     *outcomes.TABLES,
     *ratios.TABLES,
     *matched.TABLES,
+    *drug_class.TABLES,
     *joint.TABLES,
     *components.TABLES,
     *sensitivity.TABLES,

@@ -70,6 +70,7 @@ METHODS = {
     "conditional_logistic_adjusted_profile": "matched and adjusted",
     "firth_conditional_logistic_profile": "matched, penalised (Firth)",
     "matched_exact_conditional_stratified": "matched, exact",
+    "conditional_logistic_mutual_profile": "matched, other classes held equal",
     "crude_woolf": "ignoring the sets (Woolf)",
 }
 ANALYSES = {
@@ -80,6 +81,7 @@ ANALYSES = {
     "infection_odds_ratio": "odds ratio",
     "matched_odds_ratio": "matched odds ratio",
     "joint_odds_ratio": "odds ratio of a pair",
+    "class_odds_ratio": "odds ratio of a class",
     "component_incidence": "incidence of a component",
     "component_odds_ratio": "odds ratio of a component",
     "time_varying_hazard": "hazard ratio",
