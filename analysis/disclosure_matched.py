@@ -1,4 +1,4 @@
-"""Disclosure control of matched sets: what of them a public report may tell.
+"""Disclosure control of matched sets and of compared rates: what of them a public report may tell.
 
 Owns the rule for odds ratios whose cases are also counted by level elsewhere: no count of persons, cases or controls stays, nor what a
 count could be solved from (the crude ratio, which is made of four cells); a ladder goes whole where one of its levels has few cases or
@@ -49,6 +49,24 @@ def withhold_matched(
             if has_few or row["method"] in COUNTING:
                 hide(row)
             row["person_count"] = row["event_count"] = None
+
+
+def withhold_rate_ratios(rows: Sequence[Row], hide: Callable[[Row], None]) -> None:
+    """Withholds the comparisons of rates of a ladder where the incidence of one of its levels, or of all, was withheld.
+
+    A ratio, a difference, a trend or a standardised rate would give the level back; where all levels are told they tell nothing more.
+    """
+    withheld = {
+        (row["exposure_rule"], row["outcome_id"], row["stratum"])
+        for row in rows
+        if row["analysis"] == "incidence" and row["population"] == "all_time" and row["status"] == "suppressed"
+    }
+    for row in rows:
+        if row["analysis"] == "rate_ratio" and any(
+            (row["exposure_rule"], row["outcome_id"], stratum) in withheld for stratum in (row["stratum"], "")
+        ):
+            hide(row)
+            row["event_count"] = None
 
 
 def _cases(rows: Sequence[Row]) -> list[int]:

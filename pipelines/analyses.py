@@ -18,6 +18,7 @@ from analysis.analyses import (
     matched,
     odds_ratio,
     persistence,
+    rate_ratio,
 )
 from analysis.analyses.ladder import comparisons
 from analysis.estimate.result import CURVE_SCHEMA, DIAGNOSTIC_SCHEMA, Estimate, result_frame
@@ -182,6 +183,22 @@ def _joint(build: Build) -> tuple[list[Estimate], None]:
     ), None
 
 
+def _rates(build: Build) -> tuple[list[Estimate], None]:
+    cells, periods = (build.warehouse.read(f"summary.{name}") for name in ("rate_cell", "period_count"))
+    return [
+        estimate
+        for asked in rate_ratio.asked_ladders(build.spec.contrast)
+        for estimate in rate_ratio.rate_comparisons(
+            cells,
+            periods,
+            asked,
+            rules=_rules(build),
+            confidence=build.spec.analysis.confidence_level,
+            is_assessable=outcomes_are_assessable(build),
+        )
+    ], None
+
+
 def _rules(build: Build) -> list[str]:
     return list(build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"])
 
@@ -221,6 +238,12 @@ ANALYSES: tuple[Analysis, ...] = (
         "Odds ratios of infection by ladder level.",
         ("summary.period_count", "meta.source"),
         _odds_ratio,
+    ),
+    Analysis(
+        rate_ratio.ANALYSIS,
+        "Rate ratios and differences, standardised rates and trend by ladder level.",
+        ("summary.rate_cell", "summary.period_count", "spec.exposure_rule", "meta.source"),
+        _rates,
     ),
     Analysis(
         matched.ANALYSIS,

@@ -169,6 +169,7 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
     if not literature and ratios.odds_ratio_contrasts(view):
         remarks.append("The study file asks for no literature values, so none stand beside the odds ratios.")
     dating = ("table:outcome_dating",) if outcomes.has_several_datings(view) else ()
+    rates = ("table:rate_ratio",) if view.estimates(analysis="rate_ratio") else ()
     comparisons = ("figure:ladder", "table:odds_ratio_ladder") if ratios.odds_ratio_contrasts(view) else ()
     sets = (
         ("table:matched_odds_ratio", "table:class_odds_ratio", "table:joint_odds_ratio")
@@ -185,6 +186,7 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
             "figure:incidence",
             "table:incidence_by_level",
             *dating,
+            *rates,
             *comparisons,
             *sets,
             *(("table:component_ladder", "table:component_zero") if components.has_components(view) else ()),

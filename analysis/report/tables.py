@@ -15,6 +15,7 @@ from analysis.report import (
     people,
     provenance,
     quality,
+    rate_ratio,
     ratios,
     sensitivity,
 )
@@ -25,6 +26,7 @@ TABLES: tuple[Table, ...] = (
     *people.TABLES,
     *endings.TABLES,
     *outcomes.TABLES,
+    *rate_ratio.TABLES,
     *ratios.TABLES,
     *matched.TABLES,
     *drug_class.TABLES,

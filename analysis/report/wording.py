@@ -80,6 +80,7 @@ ANALYSES = {
     "incidence": "incidence",
     "infection_odds_ratio": "odds ratio",
     "matched_odds_ratio": "matched odds ratio",
+    "rate_ratio": "rate ratio",
     "joint_odds_ratio": "odds ratio of a pair",
     "class_odds_ratio": "odds ratio of a class",
     "component_incidence": "incidence of a component",
