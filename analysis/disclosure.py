@@ -12,7 +12,8 @@ Profile `internal` changes nothing. Profile `public`, for every count of persons
   groups to all. These sums are protected.
 * persistence: survival and curve keep only times between which endings and censorings are none or not few; a second
   population that differs from the first by few persons is left out.
-* matched sets: see `disclosure_matched.py`; the comparison from time zero: see `disclosure_time_zero.py`.
+* matched sets: see `disclosure_matched.py`; components of outcomes: see `disclosure_components.py`; the comparison from time zero:
+  see `disclosure_time_zero.py`.
 * odds and hazard ratios go where a level they compare was withheld or has a small cell.
 * attrition keeps only steps that differ by none or not few; row accounts and rules likewise.
 Limits: each exposure rule and population is looked at by itself; a reader who compares rules, or knows single persons,
@@ -28,7 +29,8 @@ from typing import Literal
 import polars as pl
 
 from analysis import disclosure_tables as tables
-from analysis.disclosure_matched import withhold_matched
+from analysis.disclosure_components import withhold_components
+from analysis.disclosure_matched import withhold_matched, withhold_rate_ratios
 from analysis.disclosure_persistence import thinned_curve, withhold_persistence
 from analysis.disclosure_time_zero import thinned_diagnostics, withhold_time_zero
 from analysis.suppression import Sum, hidden_cells, is_small, whole
@@ -61,6 +63,8 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     _ratios(hide)
     withhold_matched(rows, hide.received, hide.row, minimum_count)
     withhold_time_zero(rows, hide.received, hide.row, minimum_count)
+    withhold_rate_ratios(rows, hide.row)
+    withhold_components(rows, hide.received, hide.row, minimum_count)
     near = _near_margins(hide, margins)
     shown["estimate.result"] = pl.DataFrame(rows, schema=result.schema)
     shown["estimate.curve"] = thinned_curve(frames["estimate.curve"], rows, result, minimum_count)

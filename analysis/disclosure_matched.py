@@ -1,8 +1,9 @@
-"""Disclosure control of matched sets: what of them a public report may tell.
+"""Disclosure control of matched sets and of compared rates: what of them a public report may tell.
 
 Owns the rule for odds ratios whose cases are also counted by level elsewhere: no count of persons, cases or controls stays, nor what a
 count could be solved from (the crude ratio, which is made of four cells); a ladder goes whole where one of its levels has few cases or
-controls or its incidence was withheld. Pairs of drugs go whole: who takes two is few.
+controls or its incidence was withheld. Pairs of drugs and single classes go whole: who takes two, or a rare
+class, is few.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from analysis.suppression import is_small, whole
 
 Row = dict[str, object]
 KEY = ("exposure_rule", "population", "outcome_id", "stratum")
+WHOLE = ("joint_odds_ratio", "class_odds_ratio")
 COUNTING = ("count", "crude_woolf")
 
 
@@ -31,7 +33,7 @@ def withhold_matched(
     }
     ladders: dict[tuple[object, ...], list[Row]] = defaultdict(list)
     for row in rows:
-        if row["analysis"] == "joint_odds_ratio":
+        if row["analysis"] in WHOLE:
             hide(row)
             row["person_count"] = row["event_count"] = None
         elif row["analysis"] == "matched_odds_ratio":
@@ -47,6 +49,24 @@ def withhold_matched(
             if has_few or row["method"] in COUNTING:
                 hide(row)
             row["person_count"] = row["event_count"] = None
+
+
+def withhold_rate_ratios(rows: Sequence[Row], hide: Callable[[Row], None]) -> None:
+    """Withholds the comparisons of rates of a ladder where the incidence of one of its levels, or of all, was withheld.
+
+    A ratio, a difference, a trend or a standardised rate would give the level back; where all levels are told they tell nothing more.
+    """
+    withheld = {
+        (row["exposure_rule"], row["outcome_id"], row["stratum"])
+        for row in rows
+        if row["analysis"] == "incidence" and row["population"] == "all_time" and row["status"] == "suppressed"
+    }
+    for row in rows:
+        if row["analysis"] == "rate_ratio" and any(
+            (row["exposure_rule"], row["outcome_id"], stratum) in withheld for stratum in (row["stratum"], "")
+        ):
+            hide(row)
+            row["event_count"] = None
 
 
 def _cases(rows: Sequence[Row]) -> list[int]:

@@ -8,33 +8,24 @@ from dataclasses import dataclass
 import polars as pl
 
 from analysis.analyses import (
+    components,
     discontinuation,
+    drug_class,
     exposure_time,
     hazard,
     incidence,
     joint,
     matched,
-    matched_gates,
     odds_ratio,
     persistence,
-    time_zero,
+    rate_ratio,
     time_zero_groups,
 )
-from analysis.analyses.gates import Diagnostic, diagnostic_frame
-from analysis.analyses.ladder import comparisons
+from analysis.analyses.gates import diagnostic_frame
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
-from analysis.matching.control_sample import DESIGNS
-from pipelines.draws import negative_controls
+from pipelines import questions
+from pipelines.questions import Findings
 from pipelines.steps import Build
-from sql.warehouse import quoted
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What an analysis with diagnostics found."""
-
-    estimates: list[Estimate]
-    diagnostics: list[Diagnostic]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,175 +56,83 @@ def store(build: Build, analysis: Analysis) -> int:
     return frame.height
 
 
-def outcomes_are_assessable(build: Build) -> bool:
-    """Whether the source has a table that could hold an outcome."""
-    row = build.warehouse.read("meta.source").row(0, named=True)
-    return bool(row["has_adverse_event"] or row["has_condition"])
-
-
-def _exposure_time(build: Build) -> tuple[list[Estimate], None]:
-    return exposure_time.exposure_time(build.warehouse.read("summary.exposure_time")), None
-
-
-def _incidence(build: Build) -> tuple[list[Estimate], None]:
-    counts = build.warehouse.read("summary.event_count")
-    return incidence.incidence(
-        counts, confidence=build.spec.analysis.confidence_level, is_assessable=outcomes_are_assessable(build)
-    ), None
-
-
-def _persistence(build: Build) -> tuple[list[Estimate], pl.DataFrame]:
-    settings = build.spec.analysis
-    return persistence.persistence(
-        build.warehouse.read("summary.persistence"),
-        confidence=settings.confidence_level,
-        days=settings.persistence_days,
-    )
-
-
-def _discontinuation(build: Build) -> tuple[list[Estimate], None]:
-    endings = build.warehouse.read("summary.ending_count")
-    source = build.warehouse.read("meta.source").row(0, named=True)
-    with_reason = build.warehouse.query("SELECT COUNT(*) AS n FROM staged.prescription WHERE stop_reason IS NOT NULL")[
-        "n"
-    ][0]
-    records = discontinuation.ReasonRecords(
-        names_reasons=source["has_discontinuation"] or with_reason > 0, has_adverse_events=source["has_adverse_event"]
-    )
-    return discontinuation.discontinuation(
-        endings, confidence=build.spec.analysis.confidence_level, reason_records=records
-    ), None
-
-
-def _odds_ratio(build: Build) -> tuple[list[Estimate], None]:
-    counts = build.warehouse.read("summary.period_count")
-    settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
-    return [
-        estimate
-        for asked in comparisons(build.spec.contrast, ("pooled_period_odds_ratio",))
-        for estimate in odds_ratio.pooled_period_odds_ratios(
-            counts,
-            asked.contrast,
-            levels=asked.levels,
-            confidence=settings.confidence_level,
-            small_cell=settings.small_cell,
-            is_assessable=assessable,
-        )
-    ], None
-
-
-def _matched(build: Build) -> Findings:
-    settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
-    sets = matched.with_covariates(
-        *(build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "match_basis", "baseline_covariate"))
-    )
-    wanted = comparisons(build.spec.contrast, tuple(DESIGNS))
-    estimates = [
-        estimate
-        for asked in wanted
-        for estimate in matched.matched_odds_ratios(
-            sets,
-            asked.contrast,
-            levels=asked.levels,
-            rules=_rules(build),
-            confidence=settings.confidence_level,
-            small_cell=settings.small_cell,
-            is_assessable=assessable,
-        )
-    ]
-    return Findings(
-        *matched_gates.gate_matched(
-            estimates,
-            sets,
-            wanted,
-            build.spec,
-            rules=_rules(build),
-            negative_controls=negative_controls(build.warehouse),
-        )
-    )
-
-
-def _joint(build: Build) -> tuple[list[Estimate], None]:
-    outcomes = sorted({c.outcome for c in build.spec.contrast if DESIGNS.get(c.estimator) == joint.DESIGN})
-    return joint.joint_odds_ratios(
-        build.warehouse.read("cohort.matched_set"),
-        outcomes,
-        rules=_rules(build),
-        minimum_persons=build.spec.case_control.pair_minimum_persons,
-        confidence=build.spec.analysis.confidence_level,
-        is_assessable=outcomes_are_assessable(build),
-    ), None
-
-
-def _time_zero(build: Build) -> Findings:
-    estimates, diagnostics = time_zero.time_zero_odds_ratios(
-        build.warehouse.read("cohort.comparison"),
-        build.warehouse.read("cohort.comparison_time"),
-        build.spec,
-        rules=_rules(build),
-        negative_controls=negative_controls(build.warehouse),
-        is_assessable=outcomes_are_assessable(build),
-    )
-    return Findings(estimates, diagnostics)
-
-
-def _rules(build: Build) -> list[str]:
-    return list(build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"])
-
-
-def _hazard(build: Build) -> tuple[list[Estimate], None]:
-    estimates: list[Estimate] = []
-    assessable = outcomes_are_assessable(build)
-    for contrast in build.spec.contrast:
-        if contrast.estimator == "time_varying_cox":
-            rows = build.warehouse.read(
-                "cohort.person_time",
-                where=f"population = '{hazard.POPULATION}' AND outcome_id = {quoted(contrast.outcome)}",
-            )
-            estimates += hazard.time_varying_hazard(
-                rows, contrast, confidence=build.spec.analysis.confidence_level, is_assessable=assessable
-            )
-    return estimates, None
-
-
 ANALYSES: tuple[Analysis, ...] = (
-    Analysis(exposure_time.ANALYSIS, "Persons and person-time by regimen.", ("summary.exposure_time",), _exposure_time),
+    Analysis(
+        exposure_time.ANALYSIS,
+        "Persons and person-time by regimen.",
+        ("summary.exposure_time",),
+        questions.ask_exposure_time,
+    ),
     Analysis(
         incidence.ANALYSIS,
         "Incidence of each outcome by regimen and ladder level.",
         ("summary.event_count", "meta.source"),
-        _incidence,
+        questions.ask_incidence,
     ),
-    Analysis(persistence.ANALYSIS, "Duration and persistence of combinations.", ("summary.persistence",), _persistence),
+    Analysis(
+        persistence.ANALYSIS,
+        "Duration and persistence of combinations.",
+        ("summary.persistence",),
+        questions.ask_persistence,
+    ),
     Analysis(
         discontinuation.ANALYSIS,
         "Discontinuation by reason and component.",
         ("summary.ending_count",),
-        _discontinuation,
+        questions.ask_discontinuation,
     ),
     Analysis(
         odds_ratio.ANALYSIS,
         "Odds ratios of infection by ladder level.",
         ("summary.period_count", "meta.source"),
-        _odds_ratio,
+        questions.ask_odds_ratio,
+    ),
+    Analysis(
+        rate_ratio.ANALYSIS,
+        "Rate ratios and differences, standardised rates and trend by ladder level.",
+        ("summary.rate_cell", "summary.period_count", "spec.exposure_rule", "meta.source"),
+        questions.ask_rates,
     ),
     Analysis(
         matched.ANALYSIS,
         "Odds ratios of infection by ladder level in matched sets.",
         ("cohort.matched_set", "cohort.match_basis", "cohort.baseline_covariate", "spec.exposure_rule", "meta.source"),
-        _matched,
+        questions.ask_matched,
+    ),
+    Analysis(
+        components.INCIDENCE,
+        "Incidence of each component of composite outcomes by ladder level.",
+        ("summary.component_count", "meta.source"),
+        questions.ask_components,
+    ),
+    Analysis(
+        components.ODDS_RATIO,
+        "Odds ratios of components by ladder level in matched sets.",
+        ("cohort.matched_set", "cohort.set_component", "meta.source"),
+        questions.ask_component_ratios,
+    ),
+    Analysis(
+        drug_class.ANALYSIS,
+        "Odds ratios of each drug class in matched sets.",
+        ("cohort.set_class", "meta.source"),
+        questions.ask_classes,
     ),
     Analysis(
         joint.ANALYSIS,
         "Odds ratios of pairs of study drugs in matched sets, and their interaction.",
         ("cohort.matched_set", "spec.exposure_rule", "meta.source"),
-        _joint,
+        questions.ask_joint,
     ),
     Analysis(
         time_zero_groups.ANALYSIS,
         "Odds ratios from the day on which a second study drug is added, with propensity scores and diagnostics.",
         ("cohort.comparison", "cohort.comparison_time", "spec.exposure_rule", "spec.outcome", "meta.source"),
-        _time_zero,
+        questions.ask_time_zero,
     ),
-    Analysis(hazard.ANALYSIS, "Hazard ratio of a second study drug.", ("cohort.person_time", "meta.source"), _hazard),
+    Analysis(
+        hazard.ANALYSIS,
+        "Hazard ratio of a second study drug.",
+        ("cohort.person_time", "meta.source"),
+        questions.ask_hazard,
+    ),
 )

@@ -15,6 +15,8 @@ from tests.worlds import DRUGS, SAME_EVERY_TIME, World, load, worlds
 SUMMARIES = (
     "summary.exposure_time",
     "summary.exposure_cell",
+    "summary.event_count",
+    "summary.rate_cell",
     "summary.drug_use",
     "summary.combination_use",
     "summary.after_stop_count",
@@ -72,9 +74,15 @@ EQUALS = {  # what it says -> two SELECTs that must give the same rows
         "UNION ALL SELECT exposure_rule, 0 FROM spec.exposure_rule WHERE exposure_rule NOT IN ("
         "SELECT exposure_rule FROM exposure.initiation)",
     ),
+    "cells of rates add up to time at risk and its events": (
+        "SELECT exposure_rule, outcome_id, ladder, level, SUM(person_days), SUM(event_count) FROM summary.rate_cell GROUP BY ALL",
+        "SELECT exposure_rule, outcome_id, dimension, level, person_days, event_count FROM summary.event_count "
+        "WHERE population = 'all_time' AND dimension IN ('study_drugs', 'toruner', 'broad')",
+    ),
 }
 BREAKS = {  # what breaks it -> the equality that must not hold then
     "UPDATE summary.exposure_cell SET person_days = person_days + 1": "cells add up to the days on each set",
+    "UPDATE summary.rate_cell SET event_count = event_count + 1": "cells of rates add up to time at risk and its events",
     "UPDATE summary.exposure_cell SET start_count = 0": "beginnings in cells add up to the runs of each set",
     "DELETE FROM exposure.class_interval WHERE person_id = 1": "the partition by class is observed time",
     "DELETE FROM exposure.combination_interval WHERE person_id = 1": "the partition by drug is observed time",

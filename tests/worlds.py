@@ -43,7 +43,9 @@ BUILT = (
     "exposure.discontinuation",
     "exposure.after_stop",
     "cohort.entry",
+    "cohort.outcome_record",
     "cohort.outcome_event",
+    "cohort.lagged_state",
     "cohort.person_time",
 )
 

@@ -169,7 +169,7 @@ def at_levels(
     )
     others = [level for level in scale.values() if level != comparator]
     names = {level: f"level {level}" for level in others}  # as reasons name them
-    frame = _frame(levelled, {name: pl.col("level") == level for level, name in names.items()})
+    frame = set_frame(levelled, {name: pl.col("level") == level for level, name in names.items()})
     fit = conditional_logistic(frame, covariates=list(names.values()), confidence=confidence)
     absent = [name for name in NEEDS if members.height and members[name].null_count()]
     known = [name for name in ADJUSTED_FOR if name not in absent]
@@ -195,7 +195,7 @@ def at_levels(
         if min(cells.get((rung, is_case), 0) for rung in (level, comparator) for is_case in (True, False)) < small_cell:
             penalised = firth_conditional_logistic(frame, covariates=list(names.values()), confidence=confidence)
             answers.append(adjusted_odds_ratio(penalised, name, limits="profile"))
-        found[level] = [_with_counts(answer, levelled, (level, comparator)) for answer in answers]
+        found[level] = [with_counts(answer, levelled, (level, comparator)) for answer in answers]
     return found
 
 
@@ -214,13 +214,14 @@ def _crude(table: TwoByTwo, confidence: float) -> Answer:
 
 
 def _trend(members: pl.DataFrame, confidence: float) -> Answer:
-    frame = _frame(members, {TREND: pl.col("rung").clip(upper_bound=3)})
+    frame = set_frame(members, {TREND: pl.col("rung").clip(upper_bound=3)})
     fit = conditional_logistic(frame, covariates=[TREND], confidence=confidence)
     answer = adjusted_odds_ratio(fit, TREND, limits="profile")
     return replace(answer, person_count=members["person_id"].n_unique(), event_count=int(members["is_case"].sum()))
 
 
-def _frame(members: pl.DataFrame, covariates: Mapping[str, pl.Expr]) -> pl.DataFrame:
+def set_frame(members: pl.DataFrame, covariates: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """Members of sets as conditional regressions read them: `set_id`, `event` and the covariates as numbers."""
     return members.select(
         set_id="set_number",
         event=pl.col("is_case").cast(pl.Float64),
@@ -228,6 +229,7 @@ def _frame(members: pl.DataFrame, covariates: Mapping[str, pl.Expr]) -> pl.DataF
     )
 
 
-def _with_counts(answer: Answer, members: pl.DataFrame, levels: Sequence[str]) -> Answer:
+def with_counts(answer: Answer, members: pl.DataFrame, levels: Sequence[str]) -> Answer:
+    """The answer with the persons and cases of the levels that it compares (column `level`)."""
     compared = members.filter(pl.col("level").is_in(list(levels)))
     return replace(answer, person_count=compared["person_id"].n_unique(), event_count=int(compared["is_case"].sum()))

@@ -45,6 +45,7 @@ REPORT_TABLES: tuple[str, ...] = (
     "spec.drug_policy",
     "spec.exposure_rule",
     "spec.outcome",
+    "spec.outcome_component",
     "spec.contrast",
     "reference.benchmark",
 )

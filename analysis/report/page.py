@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.analyses import time_zero_groups
-from analysis.report import comparability, matched, outcomes, ratios, standing, text, wording
+from analysis.report import comparability, components, matched, outcomes, ratios, standing, text, wording
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
 from analysis.report.view import View
@@ -201,8 +201,13 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
     if not literature and ratios.odds_ratio_contrasts(view):
         remarks.append("The study file asks for no literature values, so none stand beside the odds ratios.")
     dating = ("table:outcome_dating",) if outcomes.has_several_datings(view) else ()
+    rates = ("table:rate_ratio",) if view.estimates(analysis="rate_ratio") else ()
     comparisons = ("figure:ladder", "table:odds_ratio_ladder") if ratios.odds_ratio_contrasts(view) else ()
-    sets = ("table:matched_odds_ratio", "table:joint_odds_ratio") if matched.matched_contrasts(view) else ()
+    sets = (
+        ("table:matched_odds_ratio", "table:class_odds_ratio", "table:joint_odds_ratio")
+        if matched.matched_contrasts(view)
+        else ()
+    )
     has_cox = any(item.estimator == "time_varying_cox" for item in view.spec.contrast)
     if not view.spec.contrast:
         remarks.append("The study file asks for no comparison, so there are rates but no ratios.")
@@ -213,8 +218,10 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
             "figure:incidence",
             "table:incidence_by_level",
             *dating,
+            *rates,
             *comparisons,
             *sets,
+            *(("table:component_ladder", "table:component_zero") if components.has_components(view) else ()),
             *(("table:hazard_ratio",) if has_cox else ()),
             "table:incidence_by_regimen",
         ),

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from analysis.report import (
     comparability,
+    components,
+    drug_class,
     endings,
     joint,
     matched,
@@ -14,6 +16,7 @@ from analysis.report import (
     people,
     provenance,
     quality,
+    rate_ratio,
     ratios,
     sensitivity,
 )
@@ -24,10 +27,13 @@ TABLES: tuple[Table, ...] = (
     *people.TABLES,
     *endings.TABLES,
     *outcomes.TABLES,
+    *rate_ratio.TABLES,
     *ratios.TABLES,
     *matched.TABLES,
+    *drug_class.TABLES,
     *joint.TABLES,
     *comparability.TABLES,
+    *components.TABLES,
     *sensitivity.TABLES,
     *quality.TABLES,
     *provenance.TABLES,

@@ -96,6 +96,15 @@ class View:
             for item in self.spec.outcome
         }
 
+    @cached_property
+    def _components(self) -> dict[tuple[str, str], str]:
+        rows = self.rows("spec.outcome_component")
+        return {(str(row["outcome_id"]), str(row["component_id"])): str(row["label"]) for row in rows}
+
+    def component(self, outcome_id: str, component_id: str) -> str:
+        """A component of an outcome in words."""
+        return self._components.get((outcome_id, component_id), component_id.replace("_", " "))
+
     @property
     def data_cut(self) -> str:
         """Last day of data as ISO date."""

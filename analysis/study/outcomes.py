@@ -1,6 +1,6 @@
 """The outcomes of a study as rows: their rules, and the codes and terms of their components.
 
-Owns the union of a composite's components and the lag of infections. Drugs and settings are in `tables.py`.
+Owns the components of a composite, whose union it is, and the lag of infections. Drugs and settings are in `tables.py`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ REFERENCE_VOCABULARIES = {"ICD10": "icd10_who", "ICD10CM": "icd10cm", "ICD9CM": 
 
 
 def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Rows of `spec.outcome`, `spec.outcome_code` and `spec.outcome_term`, by table name.
+    """Rows of `spec.outcome`, `spec.outcome_component`, `spec.outcome_code` and `spec.outcome_term`, by table name.
 
     reference: table `outcome`, all columns text. Raises StudyError for an outcome that neither the study file nor the
     reference defines.
     """
     known = {row["outcome_id"]: row for row in reference.iter_rows(named=True)}
-    outcomes, codes, terms = [], [], []
+    outcomes, members, codes, terms = [], [], [], []
     for outcome in spec.outcome:
         base = outcome.based_on or outcome.id
         row = known.get(base, {})
@@ -58,14 +58,21 @@ def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Dat
         )
         for component in components:
             name = str(component["outcome_id"])
+            if composite:
+                members.append((outcome.id, name, component["label"] or name.replace("_", " ")))
             codes += [(outcome.id, name, *code) for code in _component_codes(component)]
             terms += [
                 (outcome.id, name, term) for term in _split(component["meddra_pt_names"]) if not term.startswith("any ")
             ]
+        if composite and has_own:
+            members.append((outcome.id, outcome.id, "codes and terms of the study"))
         codes += [(outcome.id, outcome.id, *code) for code in _own_codes(outcome)]
         terms += [(outcome.id, outcome.id, term.strip().lower()) for term in outcome.terms]
     return {
         "outcome": pl.DataFrame(outcomes),
+        "outcome_component": pl.DataFrame(
+            sorted(members), schema=dict.fromkeys(("outcome_id", "component_id", "label"), pl.String), orient="row"
+        ),
         "outcome_code": pl.DataFrame(
             sorted(set(codes)), schema=["outcome_id", "component_id", "vocabulary", "code_prefix", "is_exclusion"], orient="row"
         ).cast({"is_exclusion": pl.Boolean}) if codes else pl.DataFrame(

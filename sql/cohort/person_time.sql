@@ -29,31 +29,17 @@ WITH at_risk AS (
 ),
 followed AS (
   SELECT
-    a.exposure_rule,
-    'all_time' AS population,
-    a.outcome_id,
-    a.person_id,
-    a.lag_days,
-    a.entry_date,
-    a.event_date,
-    COALESCE(s.end_date + 1, DATE '9999-12-31') AS latest_date
+    a.exposure_rule, 'all_time' AS population, a.outcome_id, a.person_id, a.lag_days, a.entry_date, a.event_date,
+    COALESCE(a.event_date + 1, DATE '9999-12-31') AS follow_up_stop_date
   FROM at_risk AS a
-  CROSS JOIN spec.study AS s
   UNION ALL
   SELECT
-    a.exposure_rule,
-    'from_first' AS population,
-    a.outcome_id,
-    a.person_id,
-    a.lag_days,
-    a.entry_date,
-    a.event_date,
-    LEAST(a.period_stop_date, COALESCE(s.end_date + 1, a.period_stop_date)) AS latest_date
+    a.exposure_rule, 'from_first' AS population, a.outcome_id, a.person_id, a.lag_days, a.entry_date, a.event_date,
+    LEAST(a.period_stop_date, COALESCE(a.event_date + 1, a.period_stop_date)) AS follow_up_stop_date
   FROM at_risk AS a
-  CROSS JOIN spec.study AS s
   WHERE a.is_new_user AND NOT a.is_negative_control
 ),
-lagged AS (
+clipped AS (
   SELECT
     f.exposure_rule,
     f.population,
@@ -61,39 +47,16 @@ lagged AS (
     f.person_id,
     f.entry_date,
     f.event_date,
-    CASE
-      WHEN i.start_date = o.start_date THEN i.start_date
-      ELSE i.start_date + CAST(f.lag_days AS INTEGER)
-    END AS state_start_date,
-    CASE WHEN i.stop_date = o.stop_date THEN i.stop_date ELSE i.stop_date + CAST(f.lag_days AS INTEGER) END AS state_stop_date,
-    o.stop_date AS period_stop_date,
-    LEAST(f.latest_date, COALESCE(f.event_date + 1, f.latest_date)) AS follow_up_stop_date,
-    i.regimen_id,
-    i.risk_regimen_id,
-    i.risk_drug_count,
-    i.toruner_count,
-    i.broad_count
-  FROM followed AS f
-  INNER JOIN exposure.combination_interval AS i ON f.exposure_rule = i.exposure_rule AND f.person_id = i.person_id
-  INNER JOIN staged.observation_period AS o
-    ON i.person_id = o.person_id AND o.start_date <= i.start_date AND i.stop_date <= o.stop_date
-),
-clipped AS (
-  SELECT
-    l.exposure_rule,
-    l.population,
-    l.outcome_id,
-    l.person_id,
-    l.entry_date,
-    l.event_date,
-    GREATEST(l.state_start_date, l.entry_date) AS start_date,
-    LEAST(l.state_stop_date, l.period_stop_date, l.follow_up_stop_date) AS stop_date,
+    l.start_date,
+    LEAST(l.stop_date, f.follow_up_stop_date) AS stop_date,
     l.regimen_id,
     l.risk_regimen_id,
     l.risk_drug_count,
     l.toruner_count,
     l.broad_count
-  FROM lagged AS l
+  FROM followed AS f
+  INNER JOIN cohort.lagged_state AS l
+    ON f.exposure_rule = l.exposure_rule AND f.person_id = l.person_id AND f.lag_days = l.lag_days
 )
 SELECT
   c.exposure_rule,

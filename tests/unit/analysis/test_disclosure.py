@@ -224,7 +224,9 @@ def test_no_file_of_a_public_bundle_holds_a_withheld_number(small: ReportInput, 
     numbers = {text for day in days for text in (str(day), count(day))} | {value for value in values if len(value) > 6}
     paths = write_bundle(small, tmp_path / "report", run={}, fingerprint="f")
     for path in paths:
-        content = path.read_bytes().decode("utf-8", errors="replace")
+        content = re.sub(
+            "[0-9a-f]{64}", "", path.read_bytes().decode("utf-8", errors="replace")
+        )  # digests are no numbers
         held = {text for text in numbers if re.search(rf"(?<![\d.]){re.escape(text)}(?![\d.])", content)}
         assert not held, (path.name, held)
     page = (tmp_path / "report/index.html").read_text(encoding="utf-8")

@@ -34,7 +34,8 @@ LAST_KEYS = {
     "exposure.discontinuation": {"c.reason"},
     "exposure.after_stop": {"b.drug_id"},
     "exposure.initiation": {"e.episode_number"},
-    "cohort.outcome_event": {"p.code_prefix", "r.component_id", "q.component_id"},
+    "cohort.outcome_record": {"p.code_prefix"},
+    "cohort.outcome_event": {"r.component_id", "q.component_id"},
     "cohort.comparison_candidate": {"c.cut_date"},
     "cohort.monotherapy": {"a.start_date", "c.start_date"},
     "cohort.combination": {"c.episode_number", "o.overall_number"},
@@ -176,6 +177,10 @@ def test_every_reference_file_has_a_contract() -> None:
 
 
 RULES = [{"id": "primary"}, {"id": "stock", "overlap": "stockpile"}]  # so that every table of the engine holds rows
+FEVER = {  # a composite, so that tables of components hold rows
+    "id": "fever", "based_on": "opportunistic_infection", "terms": ["fever"], "codes": {"ICD10CM": ["R50"]},
+    "lag_days": 0,
+}  # fmt: skip
 MATCHED = [
     {"id": "matched", "estimator": "matched_odds_ratio", "outcome": "fever"},
     {"id": "time_zero", "estimator": "time_zero_odds_ratio", "outcome": "fever"},
@@ -186,7 +191,7 @@ MATCHED = [
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     folder: Path = tmp_path_factory.mktemp("contract")
     yield built(
-        small_study(exposure_rule=RULES, contrast=MATCHED),
+        small_study(exposure_rule=RULES, contrast=MATCHED, outcome=[FEVER]),
         write_csv(folder / "source", **TINY),
         folder / "build.duckdb",
     )

@@ -181,6 +181,11 @@ def setting_frames(*, spec: Any) -> dict[str, pl.DataFrame]:
             ],
             orient="row",
         ),
+        "spec.outcome_component": pl.DataFrame(
+            [("infection", "sepsis", "Sepsis"), ("infection", "zoster", "Zoster")],
+            schema=["outcome_id", "component_id", "label"],
+            orient="row",
+        ),
         "spec.contrast": pl.DataFrame(
             [(c.id, c.estimator, c.outcome, c.ladder, c.comparator_level) for c in spec.contrast],
             schema=dict.fromkeys(("contrast_id", "estimator", "outcome_id", "ladder", "comparator_level"), pl.String),

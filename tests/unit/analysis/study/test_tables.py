@@ -200,8 +200,8 @@ def test_a_composite_takes_the_union_of_its_components_and_nothing_else() -> Non
         members = set(REFERENCE["outcome"].filter(pl.col(column) == "1")["outcome_id"])
         codes = tables["outcome_code"].filter(pl.col("outcome_id") == outcome)
         terms = tables["outcome_term"].filter(pl.col("outcome_id") == outcome)
-        assert members
-        assert set(codes["component_id"]) | set(terms["component_id"]) == members
+        assert set() != members == set(codes["component_id"]) | set(terms["component_id"])
+        assert members == set(tables["outcome_component"].filter(pl.col("outcome_id") == outcome)["component_id"])
     pneumonia = tables["outcome_code"].filter(
         (pl.col("outcome_id") == "serious_infection") & (pl.col("component_id") == "pneumonia")
     )
@@ -233,6 +233,7 @@ def test_own_codes_and_terms_of_an_outcome_are_added_under_its_own_name() -> Non
         ("mine", "mine", "ICD10CM", "N1799", True),
     ]
     assert tables["outcome_term"].rows() == [("mine", "mine", "fever")]
+    assert tables["outcome_component"].is_empty(), "it is no composite"
 
 
 def test_age_bands_meet_without_hole_and_the_last_is_open() -> None:

@@ -1,0 +1,243 @@
+"""What each analysis of a run reads from the build file, and how its estimates are asked for.
+
+Owns the way from frames to the functions of `analysis/analyses/`. Which analyses there are and how their rows are stored is in
+`analyses.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from analysis.analyses import (
+    components,
+    discontinuation,
+    drug_class,
+    exposure_time,
+    hazard,
+    incidence,
+    joint,
+    matched,
+    matched_gates,
+    odds_ratio,
+    persistence,
+    rate_ratio,
+    time_zero,
+)
+from analysis.analyses.gates import Diagnostic
+from analysis.analyses.ladder import comparisons
+from analysis.estimate.result import Estimate
+from analysis.matching.control_sample import DESIGNS
+from pipelines.draws import negative_controls
+from pipelines.steps import Build
+from sql.warehouse import quoted
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What an analysis with diagnostics found."""
+
+    estimates: list[Estimate]
+    diagnostics: list[Diagnostic]
+
+
+def outcomes_are_assessable(build: Build) -> bool:
+    """Whether the source has a table that could hold an outcome."""
+    row = build.warehouse.read("meta.source").row(0, named=True)
+    return bool(row["has_adverse_event"] or row["has_condition"])
+
+
+def ask_exposure_time(build: Build) -> tuple[list[Estimate], None]:
+    """Persons and person-time."""
+    return exposure_time.exposure_time(build.warehouse.read("summary.exposure_time")), None
+
+
+def ask_incidence(build: Build) -> tuple[list[Estimate], None]:
+    """Rates of outcomes."""
+    counts = build.warehouse.read("summary.event_count")
+    return incidence.incidence(
+        counts, confidence=build.spec.analysis.confidence_level, is_assessable=outcomes_are_assessable(build)
+    ), None
+
+
+def ask_persistence(build: Build) -> tuple[list[Estimate], pl.DataFrame]:
+    """Persistence, with its curves."""
+    settings = build.spec.analysis
+    return persistence.persistence(
+        build.warehouse.read("summary.persistence"),
+        confidence=settings.confidence_level,
+        days=settings.persistence_days,
+    )
+
+
+def ask_discontinuation(build: Build) -> tuple[list[Estimate], None]:
+    """Endings by reason and component."""
+    endings = build.warehouse.read("summary.ending_count")
+    source = build.warehouse.read("meta.source").row(0, named=True)
+    with_reason = build.warehouse.query("SELECT COUNT(*) AS n FROM staged.prescription WHERE stop_reason IS NOT NULL")[
+        "n"
+    ][0]
+    records = discontinuation.ReasonRecords(
+        names_reasons=source["has_discontinuation"] or with_reason > 0, has_adverse_events=source["has_adverse_event"]
+    )
+    return discontinuation.discontinuation(
+        endings, confidence=build.spec.analysis.confidence_level, reason_records=records
+    ), None
+
+
+def ask_odds_ratio(build: Build) -> tuple[list[Estimate], None]:
+    """Pooled-period odds ratios."""
+    counts = build.warehouse.read("summary.period_count")
+    settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
+    return [
+        estimate
+        for asked in comparisons(build.spec.contrast, ("pooled_period_odds_ratio",))
+        for estimate in odds_ratio.pooled_period_odds_ratios(
+            counts,
+            asked.contrast,
+            levels=asked.levels,
+            confidence=settings.confidence_level,
+            small_cell=settings.small_cell,
+            is_assessable=assessable,
+        )
+    ], None
+
+
+def ask_matched(build: Build) -> Findings:
+    """Odds ratios from matched sets, with their gates."""
+    settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
+    sets = matched.with_covariates(
+        *(build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "match_basis", "baseline_covariate"))
+    )
+    wanted = comparisons(build.spec.contrast, tuple(DESIGNS))
+    estimates = [
+        estimate
+        for asked in wanted
+        for estimate in matched.matched_odds_ratios(
+            sets,
+            asked.contrast,
+            levels=asked.levels,
+            rules=_rules(build),
+            confidence=settings.confidence_level,
+            small_cell=settings.small_cell,
+            is_assessable=assessable,
+        )
+    ]
+    return Findings(
+        *matched_gates.gate_matched(
+            estimates,
+            sets,
+            wanted,
+            build.spec,
+            rules=_rules(build),
+            negative_controls=negative_controls(build.warehouse),
+        )
+    )
+
+
+def ask_components(build: Build) -> tuple[list[Estimate], None]:
+    """Rates of components."""
+    counts = build.warehouse.read("summary.component_count")
+    return components.component_incidence(
+        counts, confidence=build.spec.analysis.confidence_level, is_assessable=outcomes_are_assessable(build)
+    ), None
+
+
+def ask_component_ratios(build: Build) -> tuple[list[Estimate], None]:
+    """Odds ratios of components."""
+    settings = build.spec.analysis
+    if not outcomes_are_assessable(build):
+        return [], None
+    sets, held = (build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "set_component"))
+    return [
+        estimate
+        for asked in comparisons(build.spec.contrast, ("matched_odds_ratio",))
+        for estimate in components.component_odds_ratios(
+            sets,
+            held,
+            asked,
+            rule=build.spec.primary_rule,
+            confidence=settings.confidence_level,
+            small_cell=settings.small_cell,
+        )
+    ], None
+
+
+def ask_classes(build: Build) -> tuple[list[Estimate], None]:
+    """Odds ratios of drug classes."""
+    settings = build.spec.analysis
+    return drug_class.class_odds_ratios(
+        build.warehouse.read("cohort.set_class"),
+        _matched_outcomes(build),
+        rule=build.spec.primary_rule,
+        confidence=settings.confidence_level,
+        small_cell=settings.small_cell,
+        is_assessable=outcomes_are_assessable(build),
+    ), None
+
+
+def _matched_outcomes(build: Build) -> list[str]:
+    return sorted({c.outcome for c in build.spec.contrast if DESIGNS.get(c.estimator) == joint.DESIGN})
+
+
+def ask_joint(build: Build) -> tuple[list[Estimate], None]:
+    """Odds ratios of pairs."""
+    return joint.joint_odds_ratios(
+        build.warehouse.read("cohort.matched_set"),
+        _matched_outcomes(build),
+        rules=_rules(build),
+        minimum_persons=build.spec.case_control.pair_minimum_persons,
+        confidence=build.spec.analysis.confidence_level,
+        is_assessable=outcomes_are_assessable(build),
+    ), None
+
+
+def ask_time_zero(build: Build) -> Findings:
+    """The comparison from time zero, with its gates."""
+    estimates, diagnostics = time_zero.time_zero_odds_ratios(
+        build.warehouse.read("cohort.comparison"),
+        build.warehouse.read("cohort.comparison_time"),
+        build.spec,
+        rules=_rules(build),
+        negative_controls=negative_controls(build.warehouse),
+        is_assessable=outcomes_are_assessable(build),
+    )
+    return Findings(estimates, diagnostics)
+
+
+def ask_rates(build: Build) -> tuple[list[Estimate], None]:
+    """Rates by level, compared."""
+    cells, periods = (build.warehouse.read(f"summary.{name}") for name in ("rate_cell", "period_count"))
+    return [
+        estimate
+        for asked in rate_ratio.asked_ladders(build.spec.contrast)
+        for estimate in rate_ratio.rate_comparisons(
+            cells,
+            periods,
+            asked,
+            rules=_rules(build),
+            confidence=build.spec.analysis.confidence_level,
+            is_assessable=outcomes_are_assessable(build),
+        )
+    ], None
+
+
+def _rules(build: Build) -> list[str]:
+    return list(build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"])
+
+
+def ask_hazard(build: Build) -> tuple[list[Estimate], None]:
+    """Hazard ratios of a second study drug."""
+    estimates: list[Estimate] = []
+    assessable = outcomes_are_assessable(build)
+    for contrast in build.spec.contrast:
+        if contrast.estimator == "time_varying_cox":
+            rows = build.warehouse.read(
+                "cohort.person_time",
+                where=f"population = '{hazard.POPULATION}' AND outcome_id = {quoted(contrast.outcome)}",
+            )
+            estimates += hazard.time_varying_hazard(
+                rows, contrast, confidence=build.spec.analysis.confidence_level, is_assessable=assessable
+            )
+    return estimates, None
