@@ -149,7 +149,8 @@ def ask_component_ratios(build: Build) -> tuple[list[Estimate], None]:
     settings = build.spec.analysis
     if not outcomes_are_assessable(build):
         return [], None
-    sets, held = (build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "set_component"))
+    sets = matched.with_a_control(build.warehouse.read("cohort.matched_set"))
+    held = build.warehouse.read("cohort.set_component")
     return [
         estimate
         for asked in comparisons(build.spec.contrast, ("matched_odds_ratio",))
@@ -168,7 +169,7 @@ def ask_classes(build: Build) -> tuple[list[Estimate], None]:
     """Odds ratios of drug classes."""
     settings = build.spec.analysis
     return drug_class.class_odds_ratios(
-        build.warehouse.read("cohort.set_class"),
+        matched.with_a_control(build.warehouse.read("cohort.set_class")),
         _matched_outcomes(build),
         rule=build.spec.primary_rule,
         confidence=settings.confidence_level,
@@ -184,7 +185,7 @@ def _matched_outcomes(build: Build) -> list[str]:
 def ask_joint(build: Build) -> tuple[list[Estimate], None]:
     """Odds ratios of pairs."""
     return joint.joint_odds_ratios(
-        build.warehouse.read("cohort.matched_set"),
+        matched.with_a_control(build.warehouse.read("cohort.matched_set")),
         _matched_outcomes(build),
         rules=_rules(build),
         minimum_persons=build.spec.case_control.pair_minimum_persons,

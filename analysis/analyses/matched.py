@@ -77,7 +77,7 @@ def matched_odds_ratios(
     level alone, from the first model, without the counts of sets that the whole ladder tells.
     Conditional logistic regression with profile limits;
     beside it the same adjusted for `ADJUSTED_FOR`, the crude odds ratio that ignores the sets, and Firth's where a level has
-    fewer than `small_cell` cases or controls. `event_count` and `person_count` are those at the two levels compared. Persons
+    fewer than `small_cell` cases or controls; sets without a control are left out. `event_count` and `person_count` are those at the two levels compared. Persons
     who serve in several sets are treated as independent, as is usual in sets drawn at random. Misleads when level and
     outcome share a cause that is neither matched on nor adjusted for (severity, steroids for early symptoms): the E-value
     of the adjusted ratio says how strong that cause would have to be.
@@ -89,7 +89,9 @@ def matched_odds_ratios(
     for rule in rules:
         held = members.filter(pl.col("exposure_rule") == rule)
         is_step = tuple(levels) == SECOND_STEP
-        answers = _answers(held, contrast, confidence, small_cell, is_assessable=is_assessable, is_step=is_step)
+        answers = _answers(
+            with_a_control(held), contrast, confidence, small_cell, is_assessable=is_assessable, is_step=is_step
+        )
         estimates += [Estimate(_question(contrast, rule, design, level), answer) for level, answer in answers]
         estimates += [
             Estimate(
@@ -103,6 +105,16 @@ def matched_odds_ratios(
             question = replace(_question(contrast, rule, design, level), estimand="count", comparator_id="")
             estimates.append(Estimate(question, Answer(method="count", value=float(count), person_count=persons)))
     return estimates
+
+
+def with_a_control(sets: pl.DataFrame) -> pl.DataFrame:
+    """The sets that have a control.
+
+    A case without one says nothing of a matched odds ratio. In a ratio that ignores the sets it would stand for people of whom there are
+    no controls, which moves that ratio where nothing acts.
+    """
+    key = ["exposure_rule", "outcome_id", "design", "set_number"]
+    return sets.filter(pl.len().over(key) > 1)
 
 
 def _e_value(ratio: Answer) -> Answer:

@@ -19,7 +19,7 @@ from analysis.analyses.gates import (
     judge_negative_controls,
 )
 from analysis.analyses.ladder import Comparison
-from analysis.analyses.matched import ADJUSTED_METHOD, ANALYSIS, METHOD, RUNGS, SCALES, TREND, at_levels
+from analysis.analyses.matched import ADJUSTED_METHOD, ANALYSIS, METHOD, RUNGS, SCALES, TREND, at_levels, with_a_control
 from analysis.estimate.empirical_calibration import calibrated
 from analysis.estimate.power import minimal_detectable_odds_ratio
 from analysis.estimate.result import Answer, Estimate, Question, not_estimable
@@ -44,6 +44,7 @@ def gate_matched(
     rule, whose verdict holds for the others. The adjusted ratio of a control is used, or the matched one where no covariate is
     known. Misleads as `judge_negative_controls`.
     """
+    sets = with_a_control(sets)
     diagnostics: list[Diagnostic] = []
     controls: dict[tuple[str, str, str], NegativeControls] = {}
     for asked in comparisons:

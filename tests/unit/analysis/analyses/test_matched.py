@@ -86,6 +86,21 @@ def test_an_adjusted_ratio_says_which_covariate_the_source_lacks_and_without_any
     assert found["1", CONDITIONAL].answer.value == pytest.approx(3.0, rel=1e-9)
 
 
+def test_a_case_without_a_control_is_counted_and_moves_no_ratio() -> None:
+    paired = _sets({(1, 0): 30, (0, 1): 10})
+    alone = paired.filter("is_case").with_columns(
+        set_number=pl.col("set_number") + 1000, person_id=pl.col("person_id") + 1000
+    )
+    sets = pl.concat([paired, alone])
+    for key, estimate in _found(paired).items():
+        assert _found(sets)[key].answer == estimate.answer
+    estimates = matched_odds_ratios(
+        sets, CONTRAST, rules=["primary"], confidence=0.95, small_cell=5, is_assessable=True
+    )
+    counts = {e.question.level: e.answer.value for e in estimates if e.question.estimand == "count"}
+    assert counts == {"cases": 80, "cases without a control": 40, "controls": 40}
+
+
 def test_a_control_who_serves_twice_is_one_person() -> None:
     sets = _sets({(1, 0): 2}).with_columns(person_id=pl.when("is_case").then("person_id").otherwise(99))
     estimates = matched_odds_ratios(
