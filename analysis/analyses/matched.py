@@ -77,7 +77,8 @@ def matched_odds_ratios(
     level alone, from the first model, without the counts of sets that the whole ladder tells.
     Conditional logistic regression with profile limits;
     beside it the same adjusted for `ADJUSTED_FOR`, the crude odds ratio that ignores the sets, and Firth's where a level has
-    fewer than `small_cell` cases or controls; sets without a control are left out. `event_count` and `person_count` are those at the two levels compared. Persons
+    fewer than `small_cell` cases or controls;
+    sets without a control are left out. `event_count` and `person_count` are those at the two levels compared. Persons
     who serve in several sets are treated as independent, as is usual in sets drawn at random. Misleads when level and
     outcome share a cause that is neither matched on nor adjusted for (severity, steroids for early symptoms): the E-value
     of the adjusted ratio says how strong that cause would have to be.
