@@ -176,15 +176,10 @@ def at_levels(
 
     members: matched sets of one outcome, design and rule with covariates and `rung` (number of classes or drugs).
     """
-    top = max(scale)
-    levelled = members.with_columns(
-        level=pl.col("rung").clip(upper_bound=top).replace_strict(scale, return_dtype=pl.String)
-    )
-    others = [level for level in scale.values() if level != comparator]
-    names = {level: f"level {level}" for level in others}  # as reasons name them
+    levelled, names = _levelled(members, scale, comparator)
     frame = set_frame(levelled, {name: pl.col("level") == level for level, name in names.items()})
     fit = conditional_logistic(frame, covariates=list(names.values()), confidence=confidence)
-    absent = [name for name in NEEDS if members.height and members[name].null_count()]
+    absent = _absent(members)
     known = [name for name in ADJUSTED_FOR if name not in absent]
     with_others = frame.with_columns(levelled.select(known))
     adjusted = conditional_logistic(with_others, covariates=[*names.values(), *known], confidence=confidence)
@@ -210,6 +205,39 @@ def at_levels(
             answers.append(adjusted_odds_ratio(penalised, name, limits="profile"))
         found[level] = [with_counts(answer, levelled, (level, comparator)) for answer in answers]
     return found
+
+
+def adjusted_at_levels(
+    members: pl.DataFrame, comparator: str, levels: Sequence[str], confidence: float
+) -> dict[str, Answer]:
+    """The adjusted odds ratio of some levels of 0, 1, >= 2, or the matched one where no covariate is known.
+
+    members: as for `at_levels`. What negative controls need, and no more.
+    """
+    levelled, names = _levelled(members, SCALES[0], comparator)
+    absent = _absent(members)
+    known = [name for name in ADJUSTED_FOR if name not in absent] if len(absent) < len(NEEDS) else []
+    frame = set_frame(levelled, {name: pl.col("level") == level for level, name in names.items()})
+    fit = conditional_logistic(
+        frame.with_columns(levelled.select(known)), covariates=[*names.values(), *known], confidence=confidence
+    )
+    return {
+        level: with_counts(adjusted_odds_ratio(fit, names[level], limits="profile"), levelled, (level, comparator))
+        for level in levels
+    }
+
+
+def _levelled(members: pl.DataFrame, scale: Mapping[int, str], comparator: str) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Members with their `level`, and the other levels as reasons name them."""
+    levelled = members.with_columns(
+        level=pl.col("rung").clip(upper_bound=max(scale)).replace_strict(scale, return_dtype=pl.String)
+    )
+    return levelled, {level: f"level {level}" for level in scale.values() if level != comparator}
+
+
+def _absent(members: pl.DataFrame) -> list[str]:
+    """Covariates that the source cannot tell."""
+    return [name for name in NEEDS if members.height and members[name].null_count()]
 
 
 def _adjusted(answer: Answer, absent: Sequence[str]) -> Answer:

@@ -19,7 +19,7 @@ from analysis.analyses.gates import (
     judge_negative_controls,
 )
 from analysis.analyses.ladder import Comparison
-from analysis.analyses.matched import ADJUSTED_METHOD, ANALYSIS, METHOD, RUNGS, SCALES, TREND, at_levels, with_a_control
+from analysis.analyses.matched import ADJUSTED_METHOD, ANALYSIS, RUNGS, TREND, adjusted_at_levels, with_a_control
 from analysis.estimate.empirical_calibration import calibrated
 from analysis.estimate.power import minimal_detectable_odds_ratio
 from analysis.estimate.result import Answer, Estimate, Question, not_estimable
@@ -95,13 +95,7 @@ def _control_answers(
     members = sets.filter(
         (pl.col("exposure_rule") == rule) & (pl.col("outcome_id") == outcome) & (pl.col("design") == MAIN_DESIGN)
     ).with_columns(rung=pl.col(RUNGS[contrast.ladder]))
-    found = at_levels(members, SCALES[0], contrast.comparator_level, confidence, small_cell=0)
-    best = {}
-    for level in asked.levels:
-        by_method = {answer.method: answer for answer in found[level]}
-        adjusted = by_method[ADJUSTED_METHOD]
-        best[level] = by_method[METHOD] if adjusted.status == "not_assessable" else adjusted
-    return best
+    return adjusted_at_levels(members, contrast.comparator_level, asked.levels, confidence)
 
 
 def _of_question(controls: dict[tuple[str, str, str], NegativeControls], question: Question) -> NegativeControls | None:

@@ -66,8 +66,9 @@ def time_zero_odds_ratios(
             followed = time.filter((pl.col("exposure_rule") == rule) & (pl.col("population") == population))
             asked = _Asked(rule, population, spec, groups, followed)
             if rule == rules[0]:
+                ratios = {name: {way: asked.answer(name, way) for way in METHODS} for name in negative_controls}
                 for way in METHODS:
-                    answers = {name: asked.answer(name, way) for name in negative_controls}
+                    answers = {name: by_way[way] for name, by_way in ratios.items()}
                     found = judge_negative_controls(
                         answers, spec.diagnostics, analysis=ANALYSIS,
                         parts={"exposure_rule": rule, "method": way, "population": population},
@@ -105,6 +106,14 @@ class _Asked:
         self.followed = followed.drop("is_combination", "person_id").join(
             groups.members, on=["set_number", "member_number"], how="inner", maintain_order="left"
         )
+        self._periods: dict[str, pl.DataFrame] = {}
+
+    def periods(self, outcome: str) -> pl.DataFrame:
+        """Follow-up of one outcome in periods."""
+        if outcome not in self._periods:
+            held = self.followed.filter(pl.col("outcome_id") == outcome)
+            self._periods = {outcome: in_periods(held, period_days=self.spec.analysis.period_days)}
+        return self._periods[outcome]
 
     def question(self, outcome: str) -> Question:
         return Question(
@@ -122,7 +131,7 @@ class _Asked:
         empty = [name for group, name in GROUPS.items() if not (held["is_combination"] == group).any()]
         if empty:
             return not_estimable(method, f"nobody followed: {empty[0].replace('_', ' ')}", event_count=events)
-        rows = in_periods(held, period_days=self.spec.analysis.period_days)
+        rows = self.periods(outcome).filter(pl.col(way) > 0.0)
         fit = logistic(
             rows.with_columns(weight=pl.col(way)),
             covariates=("combination", *(name for name in rows.columns if name.startswith("from_day"))),
@@ -192,7 +201,7 @@ class _Asked:
         held = self.followed.filter(pl.col("outcome_id") == outcome)
         if not held.height:
             return None
-        rows = in_periods(held, period_days=self.spec.analysis.period_days)
+        rows = self.periods(outcome)
         cells = {
             (row["combination"], row["event"]): row["period_count"]
             for row in rows.group_by("combination", "event").agg(pl.col("period_count").sum()).iter_rows(named=True)
