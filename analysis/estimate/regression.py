@@ -194,7 +194,7 @@ def _variance(limit: Limit, top: Maximum, blank: RegressionFit, finite: Integers
 
 def _direction(likelihood: Likelihood, free: Integers, limit: Limit, index: int) -> int:
     """Where coefficient `index` runs to: -1 or 1 for infinity, 0 if nowhere, or if separation allows both."""
-    if limit.is_finite[index] or index not in free:
+    if not limit.is_separated or limit.is_finite[index] or index not in free:
         return 0
     lowers, raises = signs_of_infinity(likelihood.contrasts(), free, index)
     return int(raises) - int(lowers)
