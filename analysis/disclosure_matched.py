@@ -3,7 +3,7 @@
 Owns the rule for odds ratios whose cases are also counted by level elsewhere: no count of persons, cases or controls stays, nor what a
 count could be solved from (the crude ratio, which is made of four cells); a ladder goes whole where one of its levels has few cases or
 controls or its incidence was withheld. Pairs of drugs and single classes go whole: who takes two, or a rare
-class, is few.
+class, is few; so do ratios without new steroids, whose difference is made of few.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from analysis.suppression import is_small, whole
 
 Row = dict[str, object]
 KEY = ("exposure_rule", "population", "outcome_id", "stratum")
-WHOLE = ("joint_odds_ratio", "class_odds_ratio")
+WHOLE = ("joint_odds_ratio", "class_odds_ratio", "steroid_window_odds_ratio")
 COUNTING = ("count", "crude_woolf")
 
 

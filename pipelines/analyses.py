@@ -19,10 +19,13 @@ from analysis.analyses import (
     odds_ratio,
     persistence,
     rate_ratio,
+    steroid_window,
 )
 from analysis.analyses.ladder import comparisons
 from analysis.estimate.result import CURVE_SCHEMA, DIAGNOSTIC_SCHEMA, Estimate, result_frame
 from analysis.matching.control_sample import DESIGNS
+from pipelines import ladder_analyses
+from pipelines.asked import matched_outcomes, outcomes_are_assessable, rule_names
 from pipelines.steps import Build
 from sql.warehouse import quoted
 
@@ -51,12 +54,6 @@ def store(build: Build, analysis: Analysis) -> int:
         "estimate.diagnostic", pl.DataFrame(schema=DIAGNOSTIC_SCHEMA), where={"analysis": analysis.name}
     )
     return frame.height
-
-
-def outcomes_are_assessable(build: Build) -> bool:
-    """Whether the source has a table that could hold an outcome."""
-    row = build.warehouse.read("meta.source").row(0, named=True)
-    return bool(row["has_adverse_event"] or row["has_condition"])
 
 
 def _exposure_time(build: Build) -> tuple[list[Estimate], None]:
@@ -122,7 +119,7 @@ def _matched(build: Build) -> tuple[list[Estimate], None]:
             sets,
             asked.contrast,
             levels=asked.levels,
-            rules=_rules(build),
+            rules=rule_names(build),
             confidence=settings.confidence_level,
             small_cell=settings.small_cell,
             is_assessable=assessable,
@@ -130,77 +127,15 @@ def _matched(build: Build) -> tuple[list[Estimate], None]:
     ], None
 
 
-def _components(build: Build) -> tuple[list[Estimate], None]:
-    counts = build.warehouse.read("summary.component_count")
-    return components.component_incidence(
-        counts, confidence=build.spec.analysis.confidence_level, is_assessable=outcomes_are_assessable(build)
-    ), None
-
-
-def _component_ratios(build: Build) -> tuple[list[Estimate], None]:
-    settings = build.spec.analysis
-    if not outcomes_are_assessable(build):
-        return [], None
-    sets, held = (build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "set_component"))
-    return [
-        estimate
-        for asked in comparisons(build.spec.contrast, ("matched_odds_ratio",))
-        for estimate in components.component_odds_ratios(
-            sets,
-            held,
-            asked,
-            rule=build.spec.primary_rule,
-            confidence=settings.confidence_level,
-            small_cell=settings.small_cell,
-        )
-    ], None
-
-
-def _classes(build: Build) -> tuple[list[Estimate], None]:
-    settings = build.spec.analysis
-    return drug_class.class_odds_ratios(
-        build.warehouse.read("cohort.set_class"),
-        _matched_outcomes(build),
-        rule=build.spec.primary_rule,
-        confidence=settings.confidence_level,
-        small_cell=settings.small_cell,
-        is_assessable=outcomes_are_assessable(build),
-    ), None
-
-
-def _matched_outcomes(build: Build) -> list[str]:
-    return sorted({c.outcome for c in build.spec.contrast if DESIGNS.get(c.estimator) == joint.DESIGN})
-
-
 def _joint(build: Build) -> tuple[list[Estimate], None]:
     return joint.joint_odds_ratios(
         build.warehouse.read("cohort.matched_set"),
-        _matched_outcomes(build),
-        rules=_rules(build),
+        matched_outcomes(build),
+        rules=rule_names(build),
         minimum_persons=build.spec.case_control.pair_minimum_persons,
         confidence=build.spec.analysis.confidence_level,
         is_assessable=outcomes_are_assessable(build),
     ), None
-
-
-def _rates(build: Build) -> tuple[list[Estimate], None]:
-    cells, periods = (build.warehouse.read(f"summary.{name}") for name in ("rate_cell", "period_count"))
-    return [
-        estimate
-        for asked in rate_ratio.asked_ladders(build.spec.contrast)
-        for estimate in rate_ratio.rate_comparisons(
-            cells,
-            periods,
-            asked,
-            rules=_rules(build),
-            confidence=build.spec.analysis.confidence_level,
-            is_assessable=outcomes_are_assessable(build),
-        )
-    ], None
-
-
-def _rules(build: Build) -> list[str]:
-    return list(build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"])
 
 
 def _hazard(build: Build) -> tuple[list[Estimate], None]:
@@ -243,7 +178,7 @@ ANALYSES: tuple[Analysis, ...] = (
         rate_ratio.ANALYSIS,
         "Rate ratios and differences, standardised rates and trend by ladder level.",
         ("summary.rate_cell", "summary.period_count", "spec.exposure_rule", "meta.source"),
-        _rates,
+        ladder_analyses.rates,
     ),
     Analysis(
         matched.ANALYSIS,
@@ -255,19 +190,25 @@ ANALYSES: tuple[Analysis, ...] = (
         components.INCIDENCE,
         "Incidence of each component of composite outcomes by ladder level.",
         ("summary.component_count", "meta.source"),
-        _components,
+        ladder_analyses.components,
     ),
     Analysis(
         components.ODDS_RATIO,
         "Odds ratios of components by ladder level in matched sets.",
         ("cohort.matched_set", "cohort.set_component", "meta.source"),
-        _component_ratios,
+        ladder_analyses.component_ratios,
     ),
     Analysis(
         drug_class.ANALYSIS,
         "Odds ratios of each drug class in matched sets.",
         ("cohort.set_class", "meta.source"),
-        _classes,
+        ladder_analyses.classes,
+    ),
+    Analysis(
+        steroid_window.ANALYSIS,
+        "Odds ratios in matched sets without steroids begun shortly before the index date.",
+        ("cohort.set_without_new_steroid", "spec.drug", "meta.source"),
+        ladder_analyses.steroid_windows,
     ),
     Analysis(
         joint.ANALYSIS,

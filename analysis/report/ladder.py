@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from analysis.analyses import steroid_window
 from analysis.analyses.ladder import Comparison
 from analysis.analyses.matched import ADJUSTED_METHOD, METHOD, TREND
+from analysis.analyses.matched_exact import METHOD as EXACT
 from analysis.analyses.rate_ratio import asked_ladders
 from analysis.report import ratios, wording
 from analysis.report.table import Column, Table
@@ -17,7 +19,8 @@ from analysis.study.spec import Contrast
 
 CRUDE, STRATIFIED, RATE = "Crude odds ratio", "Stratified odds ratio", "Stratified rate ratio"
 MATCHED, ADJUSTED, LITERATURE = "Matched odds ratio", "Matched and adjusted odds ratio", "Literature, odds ratio"
-WAYS = (CRUDE, STRATIFIED, RATE, MATCHED, ADJUSTED, LITERATURE)
+NO_NEW_STEROID = "Matched, without new steroids"
+WAYS = (CRUDE, STRATIFIED, RATE, MATCHED, ADJUSTED, NO_NEW_STEROID, LITERATURE)
 CRUDE_METHODS = ("exact_conditional", "woolf")
 STRATIFIED_METHODS = ("exact_conditional_stratified", "mantel_haenszel")
 MATCHED_METHODS = ("firth_conditional_logistic_profile", METHOD)
@@ -76,12 +79,21 @@ def _ways(view: View, contrast: Contrast, level: str) -> Mapping[str, Row]:
         )
     }
     rates = view.estimates(analysis="rate_ratio", estimand="incidence_rate_ratio", method="mantel_haenszel", **asked)
+    window = steroid_window.steroid_window_stratum(contrast.ladder, view.spec.case_control.steroid_window_days)
+    without = {
+        str(row["method"]): row
+        for row in view.estimates(
+            analysis=steroid_window.ANALYSIS, estimand="odds_ratio", population="incidence_density",
+            **(asked | {"stratum": window}),
+        )
+    }  # fmt: skip
     found = {
         CRUDE: _first(pooled, CRUDE_METHODS),
         STRATIFIED: _first(pooled, STRATIFIED_METHODS),
         RATE: next(iter(rates), None),
         MATCHED: _first(sets, MATCHED_METHODS),
         ADJUSTED: sets.get(ADJUSTED_METHOD),
+        NO_NEW_STEROID: _first(without, (EXACT, METHOD)),
     }
     told = {way: row for way, row in found.items() if row is not None}
     literature = ratios.benchmark(view, contrast, level)
@@ -117,9 +129,10 @@ TABLES = (
         ladder,
         "All estimate the ratio of rates; what differs is what was held equal. Crude: pooled periods, nothing. Stratified: age band, sex "
         "and calendar year. Matched: controls at risk on the day of the event, of the same sex, indication, age and time; adjusted for "
-        "what is known before entry besides. Severity of illness is held equal in none. Each further one: up to three. Where cells are small exact values stand for "
-        "crude and stratified and penalised ones (Firth) for matched; the tables that follow hold every one. The literature is of other "
-        "people, drugs and definitions; how direct it is stands under it.",
+        "what is known before entry besides; without new steroids: courses of systemic corticosteroid begun shortly before the event, "
+        "perhaps for its first symptoms, not counted. Severity of illness is held equal in none. Each further one: up to three. Where "
+        "cells are small exact values stand for crude and stratified and penalised ones (Firth) for matched; the tables that follow "
+        "hold every one. The literature is of other people, drugs and definitions; how direct it is stands under it.",
         NO_CONTRAST,
     ),
 )

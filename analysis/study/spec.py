@@ -196,6 +196,9 @@ class CaseControl(Section):
     entry_caliper_days: Days = Field(90, description="Most days between cohort entries, and so of time since entry.")
     match_indication: bool = True
     pair_minimum_persons: Annotated[int, Field(ge=1)] = Field(10, description="Fewer on both drugs: no joint estimate.")
+    steroid_window_days: Days = Field(
+        14, description="Steroids begun so near to the index date: also without; 0 is off."
+    )
     seed: Annotated[int, Field(ge=0, le=2**62)] = Field(1, description="Another seed draws other controls.")
 
     @model_validator(mode="after")

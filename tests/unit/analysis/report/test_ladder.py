@@ -9,12 +9,13 @@ import pytest
 
 from analysis.analyses.matched import matched_odds_ratios
 from analysis.analyses.rate_ratio import asked_ladders, rate_comparisons
+from analysis.analyses.steroid_window import steroid_window_odds_ratios
 from analysis.estimate.result import Estimate, result_frame
 from analysis.report import ladder
 from analysis.report.table import show
 from analysis.report.view import View
 from analysis.study.spec import Contrast
-from tests.unit.analysis.analyses import test_matched, test_rate_ratio
+from tests.unit.analysis.analyses import test_matched, test_rate_ratio, test_steroid_window
 from tests.unit.analysis.report.described import RULE
 from tests.unit.analysis.report.small import SETTINGS, small_report
 
@@ -35,6 +36,10 @@ def _view() -> View:
         estimates += rate_comparisons(
             *(frame.with_columns(exposure_rule=pl.lit(RULE)) for frame in (cells, periods)), asked, **settings
         )
+    estimates += steroid_window_odds_ratios(
+        test_steroid_window.steroid_sets({(1, 0): 40, (0, 1): 20}, taken=20, rule=RULE),
+        asked_ladders([contrast]), rule=RULE, window_days=14, confidence=0.95, small_cell=5,
+    )  # fmt: skip
     received = small_report(settings={"contrast": [*SETTINGS["contrast"], CONTRAST]})
     extra = result_frame(estimates, study_digest="d")
     frames = received.frames | {"estimate.result": pl.concat([received.frames["estimate.result"], extra])}
@@ -49,6 +54,7 @@ def test_each_way_has_a_row_and_the_literature_stands_last_with_its_directness()
     assert rows[ladder.MATCHED]["1 v 0"]["value"] == pytest.approx(3.0)
     assert rows[ladder.MATCHED][">=2 v 0"]["method"].startswith("firth"), "three cases at two or more"
     assert rows[ladder.MATCHED]["per level"]["value"] > 1 and "per level" not in rows[ladder.CRUDE]
+    assert rows[ladder.NO_NEW_STEROID]["1 v 0"]["value"] == pytest.approx(1.0)
     assert rows[ladder.LITERATURE][">=2 v 0"]["reason"] == "indirect: Author 2008"
     assert set(rows[ladder.LITERATURE]) & {"1 v 0", ">=2 v 1"} == set(), "literature stands where there is one"
 
