@@ -29,7 +29,7 @@ import polars as pl
 
 from analysis import disclosure_tables as tables
 from analysis.disclosure_components import withhold_components
-from analysis.disclosure_matched import withhold_matched, withhold_rate_ratios
+from analysis.disclosure_matched import withhold_matched, withhold_misclassified, withhold_rate_ratios
 from analysis.disclosure_persistence import thinned_curve, withhold_persistence
 from analysis.suppression import Sum, hidden_cells, is_small, whole
 
@@ -61,6 +61,7 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     _ratios(hide)
     withhold_matched(rows, hide.received, hide.row, minimum_count)
     withhold_rate_ratios(rows, hide.row)
+    withhold_misclassified(rows, hide.row)
     withhold_components(rows, hide.received, hide.row, minimum_count)
     near = _near_margins(hide, margins)
     shown["estimate.result"] = pl.DataFrame(rows, schema=result.schema)

@@ -51,6 +51,20 @@ def withhold_matched(
             row["person_count"] = row["event_count"] = None
 
 
+def withhold_misclassified(rows: Sequence[Row], hide: Callable[[Row], None]) -> None:
+    """Withholds bias analyses of odds ratios that were themselves withheld: their median gives the ratio back."""
+    key = (*KEY, "level", "comparator_id")
+    withheld = {
+        tuple(row[name] for name in key)
+        for row in rows
+        if row["analysis"] == "infection_odds_ratio" and row["status"] == "suppressed"
+    }
+    for row in rows:
+        if row["analysis"] == "misclassified_odds_ratio" and tuple(row[name] for name in key) in withheld:
+            hide(row)
+            row["event_count"] = None
+
+
 def withhold_rate_ratios(rows: Sequence[Row], hide: Callable[[Row], None]) -> None:
     """Withholds the comparisons of rates of a ladder where the incidence of one of its levels, or of all, was withheld.
 

@@ -16,6 +16,7 @@ from analysis.analyses import (
     incidence,
     joint,
     matched,
+    misclassified,
     odds_ratio,
     persistence,
     rate_ratio,
@@ -203,6 +204,12 @@ ANALYSES: tuple[Analysis, ...] = (
         "Odds ratios of each drug class in matched sets.",
         ("cohort.set_class", "meta.source"),
         ladder_analyses.classes,
+    ),
+    Analysis(
+        misclassified.ANALYSIS,
+        "Odds ratios of infection by ladder level under published predictive values of the outcome.",
+        ("summary.period_count", "reference.predictive_value", "meta.source"),
+        ladder_analyses.misclassified_outcomes,
     ),
     Analysis(
         steroid_window.ANALYSIS,

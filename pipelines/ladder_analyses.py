@@ -6,7 +6,7 @@ Owns how their frames and settings are fetched. Their names and order are in `an
 from __future__ import annotations
 
 from analysis.analyses import components as component_rows
-from analysis.analyses import drug_class, rate_ratio, steroid_window
+from analysis.analyses import drug_class, misclassified, rate_ratio, steroid_window
 from analysis.analyses.ladder import comparisons
 from analysis.estimate.result import Estimate
 from analysis.matching.control_sample import DESIGNS
@@ -90,4 +90,22 @@ def steroid_windows(build: Build) -> tuple[list[Estimate], None]:
         not_assessable_because=steroid_window.why_not_assessable(
             has_outcomes=outcomes_are_assessable(build), has_steroid=bool(drugs["n"][0])
         ),
+    ), None
+
+
+def misclassified_outcomes(build: Build) -> tuple[list[Estimate], None]:
+    """Pooled odds ratios under the published predictive values of the outcome."""
+    settings = build.spec.analysis
+    return misclassified.misclassified_odds_ratios(
+        build.warehouse.read("summary.period_count"),
+        build.warehouse.read("reference.predictive_value"),
+        comparisons(build.spec.contrast, ("pooled_period_odds_ratio",)),
+        rule=build.spec.primary_rule,
+        draws=misclassified.Draws(
+            count=settings.misclassification_draws,
+            seed=build.spec.case_control.seed,
+            correlation=settings.misclassification_correlation,
+        ),
+        confidence=settings.confidence_level,
+        is_assessable=outcomes_are_assessable(build),
     ), None

@@ -11,6 +11,7 @@ from analysis.analyses import steroid_window
 from analysis.analyses.ladder import Comparison
 from analysis.analyses.matched import ADJUSTED_METHOD, METHOD, TREND
 from analysis.analyses.matched_exact import METHOD as EXACT
+from analysis.analyses.misclassified import ANALYSIS as BIAS
 from analysis.analyses.rate_ratio import asked_ladders
 from analysis.report import ratios, wording
 from analysis.report.table import Column, Table
@@ -20,7 +21,8 @@ from analysis.study.spec import Contrast
 CRUDE, STRATIFIED, RATE = "Crude odds ratio", "Stratified odds ratio", "Stratified rate ratio"
 MATCHED, ADJUSTED, LITERATURE = "Matched odds ratio", "Matched and adjusted odds ratio", "Literature, odds ratio"
 NO_NEW_STEROID = "Matched, without new steroids"
-WAYS = (CRUDE, STRATIFIED, RATE, MATCHED, ADJUSTED, NO_NEW_STEROID, LITERATURE)
+MISCLASSIFIED = "Crude, if cases are as true as validation found"
+WAYS = (CRUDE, STRATIFIED, RATE, MATCHED, ADJUSTED, NO_NEW_STEROID, MISCLASSIFIED, LITERATURE)
 CRUDE_METHODS = ("exact_conditional", "woolf")
 STRATIFIED_METHODS = ("exact_conditional_stratified", "mantel_haenszel")
 MATCHED_METHODS = ("firth_conditional_logistic_profile", METHOD)
@@ -93,6 +95,7 @@ def _ways(view: View, contrast: Contrast, level: str) -> Mapping[str, Row]:
         RATE: next(iter(rates), None),
         MATCHED: _first(sets, MATCHED_METHODS),
         ADJUSTED: sets.get(ADJUSTED_METHOD),
+        MISCLASSIFIED: next(iter(view.estimates(analysis=BIAS, method="misclassification_total", **asked)), None),
         NO_NEW_STEROID: _first(without, (EXACT, METHOD)),
     }
     told = {way: row for way, row in found.items() if row is not None}
@@ -130,7 +133,8 @@ TABLES = (
         "All estimate the ratio of rates; what differs is what was held equal. Crude: pooled periods, nothing. Stratified: age band, sex "
         "and calendar year. Matched: controls at risk on the day of the event, of the same sex, indication, age and time; adjusted for "
         "what is known before entry besides; without new steroids: courses of systemic corticosteroid begun shortly before the event, "
-        "perhaps for its first symptoms, not counted. Severity of illness is held equal in none. Each further one: up to three. Where "
+        "perhaps for its first symptoms, not counted. Misclassified: recorded cases of each level multiplied by a predictive value drawn "
+        "from the published range, with chance. Severity of illness is held equal in none. Each further one: up to three. Where "
         "cells are small exact values stand for crude and stratified and penalised ones (Firth) for matched; the tables that follow "
         "hold every one. The literature is of other people, drugs and definitions; how direct it is stands under it.",
         NO_CONTRAST,

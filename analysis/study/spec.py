@@ -182,6 +182,12 @@ class Analysis(Section):
     after_stop_days: AfterStopDays = Field(
         180, description="What follows a stop, restart or switch, is looked for so long."
     )
+    misclassification_draws: Annotated[int, Field(ge=1_000, le=1_000_000)] = Field(
+        10_000, description="Draws of the bias analysis of misclassified outcomes."
+    )
+    misclassification_correlation: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.8, description="How alike the predictive values of two levels are; 1: equal."
+    )
     stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
 
 

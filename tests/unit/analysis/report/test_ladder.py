@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from analysis.analyses.matched import matched_odds_ratios
+from analysis.analyses.misclassified import Draws, misclassified_odds_ratios
 from analysis.analyses.rate_ratio import asked_ladders, rate_comparisons
 from analysis.analyses.steroid_window import steroid_window_odds_ratios
 from analysis.estimate.result import Estimate, result_frame
@@ -15,9 +16,9 @@ from analysis.report import ladder
 from analysis.report.table import show
 from analysis.report.view import View
 from analysis.study.spec import Contrast
-from tests.unit.analysis.analyses import test_matched, test_rate_ratio, test_steroid_window
+from tests.unit.analysis.analyses import test_matched, test_misclassified, test_rate_ratio, test_steroid_window
 from tests.unit.analysis.report.described import RULE
-from tests.unit.analysis.report.small import SETTINGS, small_report
+from tests.unit.analysis.report.small import SETTINGS, period_frame, small_report
 
 CONTRAST = {"id": "sets", "estimator": "matched_odds_ratio", "outcome": "infection", "ladder": "toruner"}
 PAIRS = {(1, 0): 30, (0, 1): 10, (2, 0): 3, (0, 0): 5}
@@ -40,6 +41,10 @@ def _view() -> View:
         test_steroid_window.steroid_sets({(1, 0): 40, (0, 1): 20}, taken=20, rule=RULE),
         asked_ladders([contrast]), rule=RULE, window_days=14, confidence=0.95, small_cell=5,
     )  # fmt: skip
+    estimates += misclassified_odds_ratios(
+        period_frame(RULE), test_misclassified.VALUES, asked_ladders([contrast]), rule=RULE,
+        draws=Draws(count=1000, seed=1, correlation=1.0), confidence=0.95, is_assessable=True,
+    )  # fmt: skip
     received = small_report(settings={"contrast": [*SETTINGS["contrast"], CONTRAST]})
     extra = result_frame(estimates, study_digest="d")
     frames = received.frames | {"estimate.result": pl.concat([received.frames["estimate.result"], extra])}
@@ -55,6 +60,7 @@ def test_each_way_has_a_row_and_the_literature_stands_last_with_its_directness()
     assert rows[ladder.MATCHED][">=2 v 0"]["method"].startswith("firth"), "three cases at two or more"
     assert rows[ladder.MATCHED]["per level"]["value"] > 1 and "per level" not in rows[ladder.CRUDE]
     assert rows[ladder.NO_NEW_STEROID]["1 v 0"]["value"] == pytest.approx(1.0)
+    assert "Author 2009" in rows[ladder.MISCLASSIFIED][">=2 v 1"]["reason"]
     assert rows[ladder.LITERATURE][">=2 v 0"]["reason"] == "indirect: Author 2008"
     assert set(rows[ladder.LITERATURE]) & {"1 v 0", ">=2 v 1"} == set(), "literature stands where there is one"
 
