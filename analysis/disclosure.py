@@ -30,7 +30,7 @@ import polars as pl
 
 from analysis import disclosure_tables as tables
 from analysis.disclosure_components import withhold_components
-from analysis.disclosure_matched import withhold_matched, withhold_rate_ratios
+from analysis.disclosure_matched import withhold_matched, withhold_misclassified, withhold_rate_ratios
 from analysis.disclosure_persistence import thinned_curve, withhold_persistence
 from analysis.disclosure_time_zero import thinned_diagnostics, withhold_time_zero
 from analysis.suppression import Sum, hidden_cells, is_small, whole
@@ -64,6 +64,7 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     withhold_matched(rows, hide.received, hide.row, minimum_count)
     withhold_time_zero(rows, hide.received, hide.row, minimum_count)
     withhold_rate_ratios(rows, hide.row)
+    withhold_misclassified(rows, hide.row)
     withhold_components(rows, hide.received, hide.row, minimum_count)
     near = _near_margins(hide, margins)
     shown["estimate.result"] = pl.DataFrame(rows, schema=result.schema)

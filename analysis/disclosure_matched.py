@@ -3,7 +3,7 @@
 Owns the rule for odds ratios whose cases are also counted by level elsewhere: no count of persons, cases or controls stays, nor what a
 count could be solved from (the crude ratio, which is made of four cells); a ladder goes whole where one of its levels has few cases or
 controls or its incidence was withheld. Pairs of drugs and single classes go whole: who takes two, or a rare
-class, is few.
+class, is few; so do ratios without new steroids, whose difference is made of few.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from analysis.suppression import is_small, whole
 
 Row = dict[str, object]
 KEY = ("exposure_rule", "population", "outcome_id", "stratum")
-WHOLE = ("joint_odds_ratio", "class_odds_ratio")
+WHOLE = ("joint_odds_ratio", "class_odds_ratio", "steroid_window_odds_ratio")
 COUNTING = ("count", "crude_woolf")
 
 
@@ -49,6 +49,20 @@ def withhold_matched(
             if has_few or row["method"] in COUNTING:
                 hide(row)
             row["person_count"] = row["event_count"] = None
+
+
+def withhold_misclassified(rows: Sequence[Row], hide: Callable[[Row], None]) -> None:
+    """Withholds bias analyses of odds ratios that were themselves withheld: their median gives the ratio back."""
+    key = (*KEY, "level", "comparator_id")
+    withheld = {
+        tuple(row[name] for name in key)
+        for row in rows
+        if row["analysis"] == "infection_odds_ratio" and row["status"] == "suppressed"
+    }
+    for row in rows:
+        if row["analysis"] == "misclassified_odds_ratio" and tuple(row[name] for name in key) in withheld:
+            hide(row)
+            row["event_count"] = None
 
 
 def withhold_rate_ratios(rows: Sequence[Row], hide: Callable[[Row], None]) -> None:

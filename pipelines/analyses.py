@@ -16,14 +16,16 @@ from analysis.analyses import (
     incidence,
     joint,
     matched,
+    misclassified,
     odds_ratio,
     persistence,
     rate_ratio,
+    steroid_window,
     time_zero_groups,
 )
 from analysis.analyses.gates import diagnostic_frame
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
-from pipelines import questions
+from pipelines import ladder_analyses, questions
 from pipelines.questions import Findings
 from pipelines.steps import Build
 
@@ -91,7 +93,7 @@ ANALYSES: tuple[Analysis, ...] = (
         rate_ratio.ANALYSIS,
         "Rate ratios and differences, standardised rates and trend by ladder level.",
         ("summary.rate_cell", "summary.period_count", "spec.exposure_rule", "meta.source"),
-        questions.ask_rates,
+        ladder_analyses.rates,
     ),
     Analysis(
         matched.ANALYSIS,
@@ -103,19 +105,31 @@ ANALYSES: tuple[Analysis, ...] = (
         components.INCIDENCE,
         "Incidence of each component of composite outcomes by ladder level.",
         ("summary.component_count", "meta.source"),
-        questions.ask_components,
+        ladder_analyses.components,
     ),
     Analysis(
         components.ODDS_RATIO,
         "Odds ratios of components by ladder level in matched sets.",
         ("cohort.matched_set", "cohort.set_component", "meta.source"),
-        questions.ask_component_ratios,
+        ladder_analyses.component_ratios,
     ),
     Analysis(
         drug_class.ANALYSIS,
         "Odds ratios of each drug class in matched sets.",
         ("cohort.set_class", "meta.source"),
-        questions.ask_classes,
+        ladder_analyses.classes,
+    ),
+    Analysis(
+        misclassified.ANALYSIS,
+        "Odds ratios of infection by ladder level under published predictive values of the outcome.",
+        ("summary.period_count", "reference.predictive_value", "meta.source"),
+        ladder_analyses.misclassified_outcomes,
+    ),
+    Analysis(
+        steroid_window.ANALYSIS,
+        "Odds ratios in matched sets without steroids begun shortly before the index date.",
+        ("cohort.set_without_new_steroid", "spec.drug", "meta.source"),
+        ladder_analyses.steroid_windows,
     ),
     Analysis(
         joint.ANALYSIS,

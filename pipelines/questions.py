@@ -11,9 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from analysis.analyses import (
-    components,
     discontinuation,
-    drug_class,
     exposure_time,
     hazard,
     incidence,
@@ -22,13 +20,13 @@ from analysis.analyses import (
     matched_gates,
     odds_ratio,
     persistence,
-    rate_ratio,
     time_zero,
 )
 from analysis.analyses.gates import Diagnostic
 from analysis.analyses.ladder import comparisons
 from analysis.estimate.result import Estimate
 from analysis.matching.control_sample import DESIGNS
+from pipelines.asked import matched_outcomes, outcomes_are_assessable, rule_names
 from pipelines.draws import negative_controls
 from pipelines.steps import Build
 from sql.warehouse import quoted
@@ -40,12 +38,6 @@ class Findings:
 
     estimates: list[Estimate]
     diagnostics: list[Diagnostic]
-
-
-def outcomes_are_assessable(build: Build) -> bool:
-    """Whether the source has a table that could hold an outcome."""
-    row = build.warehouse.read("meta.source").row(0, named=True)
-    return bool(row["has_adverse_event"] or row["has_condition"])
 
 
 def ask_exposure_time(build: Build) -> tuple[list[Estimate], None]:
@@ -118,7 +110,7 @@ def ask_matched(build: Build) -> Findings:
             sets,
             asked.contrast,
             levels=asked.levels,
-            rules=_rules(build),
+            rules=rule_names(build),
             confidence=settings.confidence_level,
             small_cell=settings.small_cell,
             is_assessable=assessable,
@@ -130,64 +122,18 @@ def ask_matched(build: Build) -> Findings:
             sets,
             wanted,
             build.spec,
-            rules=_rules(build),
+            rules=rule_names(build),
             negative_controls=negative_controls(build.warehouse),
         )
     )
-
-
-def ask_components(build: Build) -> tuple[list[Estimate], None]:
-    """Rates of components."""
-    counts = build.warehouse.read("summary.component_count")
-    return components.component_incidence(
-        counts, confidence=build.spec.analysis.confidence_level, is_assessable=outcomes_are_assessable(build)
-    ), None
-
-
-def ask_component_ratios(build: Build) -> tuple[list[Estimate], None]:
-    """Odds ratios of components."""
-    settings = build.spec.analysis
-    if not outcomes_are_assessable(build):
-        return [], None
-    sets = matched.with_a_control(build.warehouse.read("cohort.matched_set"))
-    held = build.warehouse.read("cohort.set_component")
-    return [
-        estimate
-        for asked in comparisons(build.spec.contrast, ("matched_odds_ratio",))
-        for estimate in components.component_odds_ratios(
-            sets,
-            held,
-            asked,
-            rule=build.spec.primary_rule,
-            confidence=settings.confidence_level,
-            small_cell=settings.small_cell,
-        )
-    ], None
-
-
-def ask_classes(build: Build) -> tuple[list[Estimate], None]:
-    """Odds ratios of drug classes."""
-    settings = build.spec.analysis
-    return drug_class.class_odds_ratios(
-        matched.with_a_control(build.warehouse.read("cohort.set_class")),
-        _matched_outcomes(build),
-        rule=build.spec.primary_rule,
-        confidence=settings.confidence_level,
-        small_cell=settings.small_cell,
-        is_assessable=outcomes_are_assessable(build),
-    ), None
-
-
-def _matched_outcomes(build: Build) -> list[str]:
-    return sorted({c.outcome for c in build.spec.contrast if DESIGNS.get(c.estimator) == joint.DESIGN})
 
 
 def ask_joint(build: Build) -> tuple[list[Estimate], None]:
     """Odds ratios of pairs."""
     return joint.joint_odds_ratios(
         matched.with_a_control(build.warehouse.read("cohort.matched_set")),
-        _matched_outcomes(build),
-        rules=_rules(build),
+        matched_outcomes(build),
+        rules=rule_names(build),
         minimum_persons=build.spec.case_control.pair_minimum_persons,
         confidence=build.spec.analysis.confidence_level,
         is_assessable=outcomes_are_assessable(build),
@@ -200,32 +146,11 @@ def ask_time_zero(build: Build) -> Findings:
         build.warehouse.read("cohort.comparison"),
         build.warehouse.read("cohort.comparison_time"),
         build.spec,
-        rules=_rules(build),
+        rules=rule_names(build),
         negative_controls=negative_controls(build.warehouse),
         is_assessable=outcomes_are_assessable(build),
     )
     return Findings(estimates, diagnostics)
-
-
-def ask_rates(build: Build) -> tuple[list[Estimate], None]:
-    """Rates by level, compared."""
-    cells, periods = (build.warehouse.read(f"summary.{name}") for name in ("rate_cell", "period_count"))
-    return [
-        estimate
-        for asked in rate_ratio.asked_ladders(build.spec.contrast)
-        for estimate in rate_ratio.rate_comparisons(
-            cells,
-            periods,
-            asked,
-            rules=_rules(build),
-            confidence=build.spec.analysis.confidence_level,
-            is_assessable=outcomes_are_assessable(build),
-        )
-    ], None
-
-
-def _rules(build: Build) -> list[str]:
-    return list(build.warehouse.read("spec.exposure_rule").sort("rule_number")["exposure_rule"])
 
 
 def ask_hazard(build: Build) -> tuple[list[Estimate], None]:

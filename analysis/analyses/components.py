@@ -11,13 +11,11 @@ import polars as pl
 
 from analysis.analyses import NO_RECORDS
 from analysis.analyses.ladder import Comparison
-from analysis.analyses.matched import RUNGS, SCALES, set_frame, with_counts
-from analysis.analyses.matched_exact import exact_pair
-from analysis.estimate.adjusted import adjusted_odds_ratio
-from analysis.estimate.conditional_logistic import conditional_logistic
+from analysis.analyses.matched import RUNGS, SCALES
+from analysis.analyses.matched_exact import level_ratios
 from analysis.estimate.incidence import METHOD as GARWOOD
 from analysis.estimate.incidence import incidence_rate_per_100py
-from analysis.estimate.result import Answer, Estimate, Question, not_assessable
+from analysis.estimate.result import Estimate, Question, not_assessable
 from analysis.matching.control_sample import DESIGNS
 
 INCIDENCE = "component_incidence"
@@ -92,24 +90,6 @@ def component_odds_ratios(
             comparator_id=contrast.comparator_level, outcome_id=contrast.outcome,
             stratum=component_stratum(str(component), contrast.ladder),
         )  # fmt: skip
-        for level, answer in _answers(members, asked, confidence, small_cell):
+        for level, answer in level_ratios(members, asked, confidence, small_cell):
             estimates.append(Estimate(replace(question, level=level), answer))
     return estimates
-
-
-def _answers(members: pl.DataFrame, asked: Comparison, confidence: float, small_cell: int) -> list[tuple[str, Answer]]:
-    comparator = asked.contrast.comparator_level
-    names = {level: f"level {level}" for level in SCALES[0].values() if level != comparator}
-    frame = set_frame(members, {name: pl.col("level") == level for level, name in names.items()})
-    cells = {
-        (level, is_case): count for level, is_case, count in members.group_by("level", "is_case").len().iter_rows()
-    }
-    fit = conditional_logistic(frame, covariates=list(names.values()), confidence=confidence)
-    found = []
-    for level in asked.levels:
-        pair = (level, comparator)
-        answers = [adjusted_odds_ratio(fit, names[level], limits="profile")]
-        if min(cells.get((each, is_case), 0) for each in pair for is_case in (True, False)) < small_cell:
-            answers.append(exact_pair(members, pair, confidence))
-        found += [(level, with_counts(answer, members, pair)) for answer in answers]
-    return found

@@ -114,5 +114,6 @@ TABLES = (
         "outcome to explain it away. Penalised values are made where a level has few cases or controls. The column that ignores "
         "the sets is no estimate of the same quantity: it shows what matching changes.",
         NO_CONTRAST,
+        is_long=True,
     ),
 )

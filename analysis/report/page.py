@@ -12,7 +12,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from analysis.analyses import time_zero_groups
+from analysis.analyses import rate_ratio, time_zero_groups
 from analysis.report import comparability, components, matched, outcomes, ratios, standing, text, wording
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
@@ -201,7 +201,7 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
     if not literature and ratios.odds_ratio_contrasts(view):
         remarks.append("The study file asks for no literature values, so none stand beside the odds ratios.")
     dating = ("table:outcome_dating",) if outcomes.has_several_datings(view) else ()
-    rates = ("table:rate_ratio",) if view.estimates(analysis="rate_ratio") else ()
+    rates = ("table:ladder", "table:rate_ratio") if rate_ratio.asked_ladders(view.spec.contrast) else ()
     comparisons = ("figure:ladder", "table:odds_ratio_ladder") if ratios.odds_ratio_contrasts(view) else ()
     sets = (
         ("table:matched_odds_ratio", "table:class_odds_ratio", "table:joint_odds_ratio")

@@ -27,7 +27,7 @@ def compared_rates(view: View) -> list[Row]:
         )
         trend = found.get(("test", TREND, "", "mantel_extension"))
         if asked.is_whole and trend:
-            group += f"; trend over levels: {_test(trend)}"
+            group += f"; trend: {_test(trend)}"
         own = compared if asked.is_whole and compared == "0" else ""
         for level in ("0", "1", ">=2"):
             if level != own and level not in asked.levels:
@@ -74,18 +74,18 @@ TABLES = (
         "Rates by level, compared",
         (
             Column("name", "Level"),
-            Column("standardised", "Standardised rate per 100 person-years", "rate"),
+            Column("standardised", "Standardised rate", "rate"),
             Column("ratio", "Rate ratio (exact)", "ratio"),
-            Column("stratified", "Stratified (Mantel-Haenszel)", "ratio"),
-            Column("difference", "Difference per 100 person-years", "excess"),
+            Column("stratified", "Stratified", "ratio"),
+            Column("difference", "Difference", "excess"),
             Column("stratified_difference", "Stratified difference", "excess"),
             Column("dispersion", "Dispersion", "literature"),
         ),
         compared_rates,
-        "Cohort from entry to the first outcome. Standardised: to age and sex of all time at risk, so that levels are rates of the same "
-        "people. Strata: age band, sex and calendar year. Dispersion: of the events over these strata, 1 where they vary as counts of "
-        "one rate would; above it limits are too narrow, or the strata differ. Trend: Mantel's test over 0, 1 and two or more, in "
-        "pooled periods. Illness that goes with level is not held equal.",
+        "Cohort from entry to the first outcome; rates and differences per 100 person-years. Standardised: to age and sex of all time at "
+        "risk, so that levels are rates of the same people. Stratified (Mantel-Haenszel): age band, sex and calendar year. Dispersion: of "
+        "the events over these strata, 1 where they vary as counts of one rate would; above it limits are too narrow, or the strata "
+        "differ. Trend: Mantel's test over 0, 1 and two or more, in pooled periods. Illness that goes with level is not held equal.",
         NO_CONTRAST,
     ),
 )

@@ -130,6 +130,7 @@ TABLES = (
         "calendar year. Exact values are made where a cell is small. The literature is of other people, drugs and "
         "definitions: it is no reference value.",
         NO_CONTRAST,
+        is_long=True,
     ),
     Table(
         "hazard_ratio",

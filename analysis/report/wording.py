@@ -95,6 +95,8 @@ ANALYSES = {
     "infection_odds_ratio": "odds ratio",
     "matched_odds_ratio": "matched odds ratio",
     "rate_ratio": "rate ratio",
+    "misclassified_odds_ratio": "odds ratio of a misclassified outcome",
+    "steroid_window_odds_ratio": "matched odds ratio without new steroids",
     "joint_odds_ratio": "odds ratio of a pair",
     "class_odds_ratio": "odds ratio of a class",
     "component_incidence": "incidence of a component",

@@ -188,6 +188,12 @@ class Analysis(Section):
     after_stop_days: AfterStopDays = Field(
         180, description="What follows a stop, restart or switch, is looked for so long."
     )
+    misclassification_draws: Annotated[int, Field(ge=1_000, le=1_000_000)] = Field(
+        10_000, description="Draws of the bias analysis of misclassified outcomes."
+    )
+    misclassification_correlation: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.8, description="How alike the predictive values of two levels are; 1: equal."
+    )
     stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
 
 
@@ -202,6 +208,9 @@ class CaseControl(Section):
     entry_caliper_days: Days = Field(90, description="Most days between cohort entries, and so of time since entry.")
     match_indication: bool = True
     pair_minimum_persons: Annotated[int, Field(ge=1)] = Field(10, description="Fewer on both drugs: no joint estimate.")
+    steroid_window_days: Days = Field(
+        14, description="Steroids begun so near to the index date: also without; 0 is off."
+    )
     seed: Annotated[int, Field(ge=0, le=2**62)] = Field(1, description="Another seed draws other controls.")
 
     @model_validator(mode="after")

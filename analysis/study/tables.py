@@ -104,6 +104,7 @@ def _study_row(spec: StudySpec) -> pl.DataFrame:
                 "max_drugs": spec.combination.max_drugs,
                 "period_days": analysis.period_days, "stop_reason_window_days": analysis.stop_reason_window_days,
                 "match_indication": spec.case_control.match_indication,
+                "steroid_window_days": spec.case_control.steroid_window_days,
                 "compare_within_indication": spec.comparison.match_indication, "horizon_days": spec.comparison.horizon_days,
                 "confidence_level": analysis.confidence_level,
             }

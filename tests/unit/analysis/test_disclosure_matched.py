@@ -10,7 +10,7 @@ from analysis.analyses.drug_class import class_odds_ratios
 from analysis.analyses.joint import joint_odds_ratios
 from analysis.analyses.ladder import comparisons
 from analysis.analyses.matched import matched_odds_ratios
-from analysis.disclosure_matched import withhold_matched, withhold_rate_ratios
+from analysis.disclosure_matched import withhold_matched, withhold_misclassified, withhold_rate_ratios
 from analysis.estimate.result import result_frame
 from analysis.matching.control_sample import DESIGNS
 from tests.unit.analysis.analyses import test_drug_class, test_joint, test_matched, test_rate_ratio
@@ -87,6 +87,19 @@ def test_compared_rates_go_whole_where_a_level_or_all_of_it_was_withheld(stratum
     other = _rates(suppressed="suppressed", stratum="ladder=broad")
     withhold_rate_ratios(other, hide)
     assert {row["status"] for row in other if row["analysis"] == "rate_ratio"} == {"ok"}, "another ladder tells nothing"
+
+
+@pytest.mark.parametrize(("level", "expected"), [("1", "suppressed"), (">=2", "ok")])
+def test_a_bias_analysis_goes_with_the_odds_ratio_that_it_would_give_back(level: str, expected: str) -> None:
+    key = {
+        "exposure_rule": "primary", "population": "all_time", "outcome_id": "infection", "stratum": "ladder=toruner",
+        "comparator_id": "0",
+    }  # fmt: skip
+    ratio = {"analysis": "infection_odds_ratio", "status": "suppressed", "level": "1", "event_count": None}
+    bias = {"analysis": "misclassified_odds_ratio", "status": "ok", "level": level, "event_count": 9}
+    rows: list[Row] = [key | ratio, key | bias]
+    withhold_misclassified(rows, lambda row: row.update(status="suppressed"))
+    assert rows[1]["status"] == expected and (rows[1]["event_count"] is None) == (expected == "suppressed")
 
 
 def test_no_count_is_left_and_the_ratio_of_four_cells_goes() -> None:

@@ -34,6 +34,6 @@ def test_levels_stand_in_their_order_and_two_against_one_behind() -> None:
     assert [row["name"] for row in rows] == names
     assert rows[0]["ratio"] is None and rows[0]["standardised"] is not None
     assert rows[1]["stratified"] is not None and rows[1]["stratified_difference"] is not None
-    assert "trend over levels: z 3." in str(rows[0]["group"]) and "against no class" in str(rows[0]["group"])
+    assert "trend: z 3." in str(rows[0]["group"]) and "against no class" in str(rows[0]["group"])
     assert str(rows[3]["group"]).endswith("against one class") and rows[3]["standardised"] is None
     assert show(rate_ratio.TABLES[0], view).body
