@@ -179,10 +179,10 @@ def main() -> None:
     """Measures, prints, and writes the page's part."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--ladder", type=int, default=260)
+    parser.add_argument("--ladder", type=int, default=200)
     parser.add_argument("--null", type=int, default=50)
-    parser.add_argument("--interaction", type=int, default=60)
-    parser.add_argument("--demo", type=int, default=60)
+    parser.add_argument("--interaction", type=int, default=80)
+    parser.add_argument("--demo", type=int, default=0)
     parser.add_argument("--validation", type=int, default=1, help="worlds of the named size, 200,000 persons")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path)
