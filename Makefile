@@ -41,7 +41,7 @@ bench-large: $(STAMP)
 	.venv/bin/python -m benchmarks.exposure --rows 100000000 --rounds 1 --memory-limit 2GB \
 	  --ways sort episode_sql interval_sql --write docs/benchmarks.md --part exposure_100m
 
-# Some 400 simulated worlds through the matched analyses: 40 minutes on two cores. A stopped run goes on where it was.
+# 331 simulated worlds through the matched analyses: 47 minutes on two busy cores. A stopped run goes on where it was.
 validation: $(STAMP)
 	.venv/bin/python -m benchmarks.validation --folder out/validation --write docs/validation.md
 
