@@ -47,29 +47,29 @@ def comparison_sample(candidates: pl.DataFrame, settings: Comparison) -> pl.Data
 
 
 def _of_rule(days: pl.DataFrame, exposure_rule: str, rule: MatchingRule) -> pl.DataFrame:
-    """A person is one subject of the sampler for each drug and indication."""
+    """A person is one unit of the sampler for each drug and indication."""
     key = ["person_id", "drug_id", "indication"]
-    subjects = (
+    uses = (
         days.select(*key, "drug_start_date")
         .unique()
         .sort(key)
-        .with_row_index("subject", offset=1)
-        .with_columns(pl.col("subject").cast(pl.Int64))
+        .with_row_index("use", offset=1)
+        .with_columns(pl.col("use").cast(pl.Int64))
     )
-    held = days.join(subjects.drop("drug_start_date"), on=key, how="left")
-    persons = subjects.select(
-        person_id="subject",
+    held = days.join(uses.drop("drug_start_date"), on=key, how="left")
+    persons = uses.select(
+        person_id="use",
         group=pl.concat_str("drug_id", pl.lit("/"), "indication"),
         birth_date=pl.lit(_ANY_BIRTH),
         entry_date="drug_start_date",
     )
     added = held.filter(pl.col("added_drug_id").is_not_null())
-    cases = added.select(person_id="subject", event_date=pl.col("stop_date") - pl.duration(days=1))
-    sets = sample_risk_sets(persons, held.select("start_date", "stop_date", person_id="subject"), cases, rule)
+    cases = added.select(person_id="use", event_date=pl.col("stop_date") - pl.duration(days=1))
+    sets = sample_risk_sets(persons, held.select("start_date", "stop_date", person_id="use"), cases, rule)
     return (
-        sets.rename({"person_id": "subject"})
-        .join(subjects, on="subject", how="left")
-        .join(added.select("subject", "added_drug_id"), on="subject", how="left")
+        sets.rename({"person_id": "use"})
+        .join(uses, on="use", how="left")
+        .join(added.select("use", "added_drug_id"), on="use", how="left")
         .select(
             exposure_rule=pl.lit(exposure_rule, pl.String),
             set_number="set_number",
