@@ -23,23 +23,23 @@ from analysis.simulate import Simulation, simulate_profile
 from analysis.study.read import study_from
 from analysis.study.spec import StudySpec
 from benchmarks.worlds import OPPORTUNISTIC, WORLDS, World
+from pipelines.draws import build_order, build_table
 from pipelines.steps import (
     RAW_QUERIES,
     Build,
-    draw_controls,
     ingest,
     load_reference,
     load_spec,
     reference_frame,
     set_aside,
 )  # fmt: skip
-from sql.catalog import queries
 from sql.warehouse import Warehouse
 
 CONFIDENCE = 0.95
 LADDER = {"1": 1, ">=2": 2}
 PROXIES = ("log_crp", "bursts", "flares", "hospital_days")
 _WANTED = ("cohort.matched_set", "cohort.baseline_covariate", "cohort.person_time", "cohort.match_basis")
+_MADE_BEFORE = (*RAW_QUERIES, "quality.row_account")
 _NOT_READ = ("drug_code", "code_system", "dose", "dose_unit", "route")
 
 
@@ -95,26 +95,11 @@ def built_sets(world: World, simulation: Simulation, folder: Path, *, threads: i
     build.warehouse.create()
     for step in (load_reference, load_spec, ingest, set_aside):
         step(build)
-    wanted = _needed()
     with build.warehouse.session():
-        for table, query in queries().items():
-            if table in wanted:
-                if "cohort.control_sample" in query.reads:
-                    draw_controls(build)
-                build.warehouse.build(query)
+        for table in build_order(*_WANTED):
+            if table not in _MADE_BEFORE:
+                build_table(build, table)
     return build
-
-
-def _needed() -> set[str]:
-    """The tables that the wanted ones are made of, without those that the steps before have made."""
-    found: set[str] = set()
-    open_ = list(_WANTED)
-    while open_:
-        name = open_.pop()
-        if name in queries() and name not in found:
-            found.add(name)
-            open_ += queries()[name].reads
-    return found - {*RAW_QUERIES, "quality.row_account"}
 
 
 def ladder_rows(build: Build, simulation: Simulation) -> pl.DataFrame:

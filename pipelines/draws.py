@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 
 import polars as pl
 
 from analysis.matching import comparison_sample, control_sample
 from analysis.matching.control_sample import DESIGNS, MAIN_DESIGN
 from pipelines.steps import Build
+from sql.catalog import queries
 from sql.warehouse import Warehouse, quoted
 
 
@@ -73,3 +75,24 @@ DRAWS = {
         ("cohort.match_basis", "cohort.person_time", "spec.contrast", "spec.outcome"), draw_controls
     ),
 }
+
+
+def build_order(*wanted: str) -> list[str]:
+    """Tables that a SELECT makes or that are drawn, each after what it reads: all, or those that the wanted ones are made of."""
+    reads = {name: query.reads for name, query in queries().items()} | {name: d.reads for name, d in DRAWS.items()}
+    order = TopologicalSorter({name: [read for read in found if read in reads] for name, found in reads.items()})
+    needed, to_see = set(), list(wanted or reads)
+    while to_see:
+        name = to_see.pop()
+        if name in reads and name not in needed:
+            needed.add(name)
+            to_see += reads[name]
+    return [name for name in order.static_order() if name in needed]
+
+
+def build_table(build: Build, name: str) -> None:
+    """Makes one table of `build_order`."""
+    if name in DRAWS:
+        DRAWS[name].run(build)
+    else:
+        build.warehouse.build(queries()[name])

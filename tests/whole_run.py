@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import csv
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from analysis.study.read import read_study, study_from
 from analysis.study.spec import StudySpec
-from pipelines.draws import DRAWS
+from pipelines.draws import build_order, build_table
 from pipelines.steps import RAW_QUERIES, Build, ingest, load_reference, load_spec, set_aside
-from sql.catalog import queries
 from sql.warehouse import Warehouse
 from tests.cases.runner import parse_table
 
@@ -61,13 +59,9 @@ def built(spec: StudySpec, source: Path, path: Path, *, threads: int | None = No
 
 def build_tables(build: Build) -> None:
     """Builds every table after the records were judged, those that are drawn among them."""
-    reads = {name: query.reads for name, query in queries().items()} | {name: d.reads for name, d in DRAWS.items()}
-    order = TopologicalSorter({name: [r for r in found if r in reads] for name, found in reads.items()})
-    for name in order.static_order():
-        if name in DRAWS:
-            DRAWS[name].run(build)
-        elif name not in BUILT_BY_STEPS:
-            build.warehouse.build(queries()[name])
+    for name in build_order():
+        if name not in BUILT_BY_STEPS:
+            build_table(build, name)
 
 
 def write_csv(folder: Path, **tables: str) -> Path:
