@@ -73,7 +73,10 @@ def withhold_rate_ratios(rows: Sequence[Row], hide: Callable[[Row], None]) -> No
     withheld = {
         (row["exposure_rule"], row["outcome_id"], row["stratum"])
         for row in rows
-        if row["analysis"] == "incidence" and row["population"] == "all_time" and row["status"] == "suppressed"
+        if row["analysis"] == "incidence"
+        and row["population"] == "all_time"
+        and row["status"] == "suppressed"
+        and not row["regimen_id"]
     }
     for row in rows:
         if row["analysis"] == "rate_ratio" and any(

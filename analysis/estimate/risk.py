@@ -12,14 +12,14 @@ from __future__ import annotations
 import math
 from typing import Literal, get_args
 
-from analysis.estimate import score
-from analysis.estimate.confidence import normal_quantile, wald_p_value
+from analysis.estimate import exact_unconditional, score
+from analysis.estimate.confidence import normal_quantile, tail_probability, wald_p_value
 from analysis.estimate.proportion import wilson_limits
 from analysis.estimate.result import Answer, EstimationError, not_estimable
 from analysis.estimate.two_by_two import TwoByTwo
 
-RiskRatioMethod = Literal["katz", "koopman"]
-RiskDifferenceMethod = Literal["newcombe", "miettinen_nurminen"]
+RiskRatioMethod = Literal["katz", "koopman", "exact_unconditional"]
+RiskDifferenceMethod = Literal["newcombe", "miettinen_nurminen", "exact_unconditional"]
 
 
 def risk_ratio(table: TwoByTwo, *, method: RiskRatioMethod, confidence: float) -> Answer:
@@ -28,9 +28,11 @@ def risk_ratio(table: TwoByTwo, *, method: RiskRatioMethod, confidence: float) -
     `katz`: log limits, Wald P, `standard_error` of the log; no answer without exposed or comparator cases, nor where
     everybody is a case. `koopman`: score limits and P (Pearson's chi-square, uncorrected), for every table with a case.
     Zero cells: no exposed case is 0 with its upper limit; no comparator case is `limit_only`; no case at all says
-    nothing on a ratio. Misleads when follow-up differs between the groups; compare rates then.
+    nothing on a ratio. `exact_unconditional`: limits that hold the truth at least as often as they say whatever the risks, which score
+    limits need not where a cell is zero; not for groups with more than MAXIMUM_TABLES tables, for which score limits are good.
+    Misleads when follow-up differs between the groups; compare rates then.
     Raises EstimationError for an unknown method or a confidence outside (0, 1).
-    Source: Katz et al. 1978, Biometrics 34:469; Koopman 1984, Biometrics 40:513.
+    Source: Katz et al. 1978, Biometrics 34:469; Koopman 1984, Biometrics 40:513; Chan and Zhang 1999, Biometrics 55:1202.
     """
     quantile = normal_quantile(confidence)
     if method not in get_args(RiskRatioMethod):
@@ -42,6 +44,8 @@ def risk_ratio(table: TwoByTwo, *, method: RiskRatioMethod, confidence: float) -
         return not_estimable(method, reason, event_count=table.case_count)
     if method == "katz":
         return _katz(table, confidence)
+    if method == "exact_unconditional":
+        return _exact(table, "ratio", confidence)
     value = None if table.comparator_cases == 0 else _ratio(table)
     lower, upper = score.ratio_limits([table], value, quantile)
     return Answer(
@@ -62,15 +66,18 @@ def risk_difference(table: TwoByTwo, *, method: RiskDifferenceMethod, confidence
 
     `newcombe`: the Wilson limits of the two risks combined, without a P. `miettinen_nurminen`: score limits and P
     (Pearson's chi-square times (N - 1) / N). Both exist with every zero cell: no case among 31 and 31 is 0 with limits.
+    `exact_unconditional` as in `risk_ratio`.
     Misleads when follow-up differs between the groups, and when carried over to persons of another baseline risk.
     Raises EstimationError for an unknown method or a confidence outside (0, 1).
-    Source: Newcombe 1998, Stat Med 17:873 (his method 10); Miettinen and Nurminen 1985, Stat Med 4:213.
+    Source: Newcombe 1998, Stat Med 17:873 (his method 10); Miettinen and Nurminen 1985, Stat Med 4:213; Chan and Zhang 1999.
     """
     quantile = normal_quantile(confidence)
     if method not in get_args(RiskDifferenceMethod):
         raise EstimationError(f"unknown method of a risk difference: {method!r}")
     if reason := empty_group(table):
         return not_estimable(method, reason, event_count=table.case_count)
+    if method == "exact_unconditional":
+        return _exact(table, "difference", confidence)
     value = _difference(table)
     if method == "newcombe":
         lower, upper = _newcombe_limits(table, value, quantile)
@@ -86,6 +93,36 @@ def risk_difference(table: TwoByTwo, *, method: RiskDifferenceMethod, confidence
         confidence_level=confidence,
         p_value=p_value,
         event_count=table.case_count,
+    )
+
+
+def _exact(table: TwoByTwo, scale: exact_unconditional.Scale, confidence: float) -> Answer:
+    """The answer with exact unconditional limits; not for groups too large to look at every table."""
+    method, tables = "exact_unconditional", exact_unconditional.table_count(table)
+    if tables > exact_unconditional.MAXIMUM_TABLES:
+        reason = (
+            f"exact limits look at {exact_unconditional.MAXIMUM_TABLES} tables at most, these groups can give {tables}"
+        )
+        return not_estimable(method, reason, event_count=table.case_count)
+    tail = tail_probability(confidence)
+    lower: float
+    upper: float | None
+    if scale == "difference":
+        value: float | None = _difference(table)
+        lower, upper = exact_unconditional.difference_limits(table, tail)
+    else:
+        value = None if table.comparator_cases == 0 else _ratio(table)
+        lower, upper = exact_unconditional.ratio_limits(table, tail)
+    return Answer(
+        method=method,
+        value=value,
+        lower=lower,
+        upper=upper,
+        confidence_level=confidence,
+        p_value=exact_unconditional.two_sided_p(table),
+        event_count=table.case_count,
+        status="limit_only" if value is None else "ok",
+        reason=zero_cases(table) if scale == "ratio" else "",
     )
 
 

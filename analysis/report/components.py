@@ -76,8 +76,10 @@ def has_components(view: View) -> bool:
 
 
 def _ladders(view: View) -> list[tuple[str, str]]:
+    """Outcome and ladder of each matched comparison; the number of study drugs for an outcome that has none."""
     asked = [(item.outcome, item.ladder) for item in matched_contrasts(view) if item.estimator == "matched_odds_ratio"]
-    return list(dict.fromkeys(asked))
+    others = [(outcome, "study_drugs") for outcome in view.outcomes if outcome not in {name for name, _ in asked}]
+    return list(dict.fromkeys([*asked, *others]))
 
 
 def _overall(view: View, outcome: str) -> list[Row]:
@@ -110,7 +112,7 @@ TABLES = (
             Column("name", "Component"),
             Column("events", "First events", "count"),
             Column("rate", "Per 100 person-years (exact limits)", "rate"),
-            Column("rate_0", "with no class", "rate", is_optional=True),
+            Column("rate_0", "with none", "rate", is_optional=True),
             Column("rate_1", "with one", "rate", is_optional=True),
             Column("rate_>=2", "with two or more", "rate", is_optional=True),
             Column("ratio_1", "Matched odds ratio, one against none", "ratio", is_optional=True),
@@ -131,7 +133,7 @@ TABLES = (
             Column("name", "Component"),
             Column("time", "Person-years", "person_years"),
             Column("rate", "Per 100 person-years (exact limits)", "rate"),
-            Column("top", "with two or more classes", "rate", is_optional=True),
+            Column("top", "with two or more", "rate", is_optional=True),
         ),
         components_that_nobody_had,
         "No event was seen; the upper limit is what the observed time does not exclude. A component that no table and no "

@@ -87,6 +87,10 @@ def test_compared_rates_go_whole_where_a_level_or_all_of_it_was_withheld(stratum
     other = _rates(suppressed="suppressed", stratum="ladder=broad")
     withhold_rate_ratios(other, hide)
     assert {row["status"] for row in other if row["analysis"] == "rate_ratio"} == {"ok"}, "another ladder tells nothing"
+    regimen = _rates(suppressed="suppressed", stratum="")
+    regimen[-1]["regimen_id"] = "a+b"
+    withhold_rate_ratios(regimen, hide)
+    assert {row["status"] for row in regimen if row["analysis"] == "rate_ratio"} == {"ok"}, "nor does a rare regimen"
 
 
 @pytest.mark.parametrize(("level", "expected"), [("1", "suppressed"), (">=2", "ok")])

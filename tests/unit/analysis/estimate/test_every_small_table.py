@@ -18,6 +18,7 @@ RATES = [
     for events, days, others, other_days in itertools.product((0, 1, 4), repeat=4)
     if (days or not events) and (other_days or not others)
 ]
+EXACT = "exact_unconditional"
 NARROWEST = 0.01  # no limits of at most 16 persons are closer
 
 
@@ -32,12 +33,17 @@ def check(answer: Answer) -> None:
 
 
 def test_risks_of_one_table() -> None:
-    for table in TABLES:
+    for number, table in enumerate(TABLES):
+        is_looked_at = number % 5 == 0  # exact limits look at every table of the groups
         for ratio_method in get_args(risk.RiskRatioMethod):
+            if ratio_method == EXACT and not is_looked_at:
+                continue
             ratio = risk.risk_ratio(table, method=ratio_method, confidence=0.95)
             check(ratio)
             assert e_value(ratio, scale="risk_ratio").status in ("ok", "limit_only", "not_estimable")
         for method in get_args(risk.RiskDifferenceMethod):
+            if method == EXACT and not is_looked_at:
+                continue
             check(risk.risk_difference(table, method=method, confidence=0.95))
 
 

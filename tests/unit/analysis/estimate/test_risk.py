@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,8 +16,9 @@ from analysis.estimate.two_by_two import TwoByTwo
 
 TABLES = json.loads((Path(__file__).parents[3] / "truth" / "risk.json").read_text())["tables"]
 FULL_TABLES = [row for row in TABLES if 0 not in row["cells"]]
-EVERY_RATIO = get_args(RiskRatioMethod)
-EVERY_DIFFERENCE = get_args(RiskDifferenceMethod)
+# Exact limits have tests of their own, for they look at every table.
+EVERY_RATIO: tuple[RiskRatioMethod, ...] = ("katz", "koopman")
+EVERY_DIFFERENCE: tuple[RiskDifferenceMethod, ...] = ("newcombe", "miettinen_nurminen")
 EIGHT_DIGITS = 1e-9
 
 

@@ -62,6 +62,13 @@ def test_components_without_an_event_are_listed_with_their_limit_or_as_not_asses
     assert rows["bk virus"]["top"] is None
 
 
+def test_without_a_matched_comparison_a_component_that_occurred_is_listed_with_its_rate(view: View) -> None:
+    spec = view.spec.model_copy(update={"contrast": ()})
+    (row,) = components.components_that_occurred(View(spec, view.frames))
+    assert (row["name"], row["events"], row["ratio_1"]) == ("Sepsis", 12, None)
+    assert "number of study drugs" in str(row["group"])
+
+
 def test_both_tables_are_shown(view: View) -> None:
     assert components.has_components(view)
     for table in components.TABLES:
