@@ -25,7 +25,7 @@ lint: $(STAMP)
 check: lint test
 
 # Regenerates the digits that R gives. Needs R with the packages survival, epitools, MASS, brglm2,
-# sandwich, metafor and epiR (Debian: r-cran-*); leaves no diff.
+# sandwich, metafor, epiR, etm and cmprsk (Debian: r-cran-*); leaves no diff.
 truth:
 	cd tests/truth && for script in *.R; do Rscript --vanilla $$script > $${script%.R}.json || exit 1; done
 	git diff --exit-code --stat -- tests/truth
@@ -34,6 +34,7 @@ bench: $(STAMP)
 	.venv/bin/python -m benchmarks.end_to_end --write docs/benchmarks.md
 	.venv/bin/python -m benchmarks.recovery --write docs/benchmarks.md
 	.venv/bin/python -m benchmarks.sampling --write docs/benchmarks.md
+	.venv/bin/python -m benchmarks.competing_risks --write docs/benchmarks.md
 	.venv/bin/python -m benchmarks.exposure --rows 1000000 10000000 --write docs/benchmarks.md
 
 # 100 million prescriptions under a memory limit: some 5 minutes and 6 GB of temporary space.

@@ -17,14 +17,20 @@ from lifelines import KaplanMeierFitter
 from scipy.special import bdtr
 
 from analysis.estimate.confidence import tail_probability
+from analysis.estimate.endings import (
+    at_risk_before,
+    checked_durations,
+    day_the_risk_set_empties,
+    gap_reason,
+    person_days,
+    traffic_of,
+)  # fmt: skip
 from analysis.estimate.result import Answer, EstimationError, not_estimable
 
 METHOD = "kaplan_meier_log_log"
 NAIVE_METHOD = "naive_order_statistic"
 DAYS_PER_MONTH = 30.4375  # definitions.md 1
 NOT_REACHED = "not reached"
-
-DURATION_COLUMNS = ("entry_days", "time_days", "event_count", "censored_count")
 
 _CURVE_SCHEMA = {
     "time_days": pl.Int64, "value": pl.Float64, "lower": pl.Float64, "upper": pl.Float64,
@@ -64,17 +70,17 @@ def kaplan_meier(durations: pl.DataFrame, *, confidence: float) -> KaplanMeier:
     Raises EstimationError for a missing column, nulls, negative counts or a time not after its entry.
     """
     tail_probability(confidence)
-    rows = _checked(durations)
-    traffic = _traffic(rows)
-    gap_day = _day_the_risk_set_empties(traffic)
-    gap = "" if gap_day is None else f"the risk set empties on day {gap_day} while persons enter later"
+    rows = checked_durations(durations)
+    traffic = traffic_of(rows)
+    gap_day = day_the_risk_set_empties(traffic)
+    gap = gap_reason(gap_day)
     curve = _fitted(rows if gap_day is None else rows.filter(pl.col("entry_days") < gap_day), confidence)
     person_count = int(traffic["entered_count"].sum())
     median = replace(
         _median(curve, gap, confidence),
         person_count=person_count,
         event_count=int(rows["event_count"].sum()),
-        person_days=_person_days(rows),
+        person_days=person_days(rows),
     )
     return KaplanMeier(
         curve=curve, traffic=traffic, median=median, confidence=confidence, person_count=person_count, gap=gap
@@ -92,14 +98,13 @@ def survival_at(km: KaplanMeier, *, time_days: int) -> Answer:
     """
     if time_days < 0:
         raise EstimationError(f"a curve starts at day 0, asked for day {time_days}")
-    started = km.traffic.filter(pl.col("time_days") < max(time_days, 1))
-    at_risk = (started["entered_count"] - started["left_count"]).cum_sum()
+    at_risk = at_risk_before(km.traffic, time_days=time_days)
     past = km.curve.filter(pl.col("time_days") <= time_days)
     counts = {
-        "person_count": int(at_risk[-1]) if started.height else 0,
+        "person_count": at_risk[0] if at_risk else 0,
         "event_count": int(past["event_count"].sum()),
     }
-    if started.is_empty():
+    if at_risk is None:
         return not_estimable(METHOD, f"nobody is at risk by day {time_days}", **counts)
     last_day = int(km.curve["time_days"][-1])
     value, lower, upper = (float(past[column][-1]) for column in ("value", "lower", "upper"))
@@ -108,7 +113,7 @@ def survival_at(km: KaplanMeier, *, time_days: int) -> Answer:
     if time_days > last_day:
         return not_estimable(METHOD, f"beyond the last observed time, day {last_day}", **counts)
     if time_days > 0 and counts["event_count"] == 0:
-        lower = tail_probability(km.confidence) ** (1.0 / int(at_risk.min()))  # type: ignore[arg-type]
+        lower = tail_probability(km.confidence) ** (1.0 / at_risk[1])
     answer = Answer(method=METHOD, value=value, lower=lower, upper=upper, confidence_level=km.confidence)
     return replace(answer, person_count=counts["person_count"], event_count=counts["event_count"])
 
@@ -133,7 +138,7 @@ def naive_median(durations: pl.DataFrame, *, confidence: float) -> Answer:
     Source: David and Nagaraja 2003, Order Statistics, 7.1.
     """
     tail = tail_probability(confidence)
-    rows = _checked(durations)
+    rows = checked_durations(durations)
     ended = (
         rows.with_columns(count=pl.col("event_count") + pl.col("censored_count"))
         .group_by("time_days")
@@ -163,47 +168,6 @@ def naive_median(durations: pl.DataFrame, *, confidence: float) -> Answer:
         event_count=int(rows["event_count"].sum()),
         person_days=int((ended["time_days"] * ended["count"]).sum()),
     )
-
-
-def _checked(durations: pl.DataFrame) -> pl.DataFrame:
-    missing = [column for column in DURATION_COLUMNS if column not in durations.columns]
-    if missing:
-        raise EstimationError(f"durations need the columns {', '.join(missing)}")
-    rows = durations.select(pl.col(DURATION_COLUMNS).cast(pl.Int64))
-    if sum(rows.null_count().row(0)):
-        raise EstimationError("durations hold nulls")
-    wrong = rows.filter(
-        (pl.col("entry_days") < 0)
-        | (pl.col("time_days") <= pl.col("entry_days"))
-        | (pl.col("event_count") < 0)
-        | (pl.col("censored_count") < 0)
-    )
-    if wrong.height:
-        raise EstimationError(f"{wrong.height} durations have a negative number or a time not after their entry")
-    return rows.filter(pl.col("event_count") + pl.col("censored_count") > 0)
-
-
-def _person_days(rows: pl.DataFrame) -> int:
-    persons = rows["event_count"] + rows["censored_count"]
-    return int(((rows["time_days"] - rows["entry_days"]) * persons).sum())
-
-
-def _traffic(rows: pl.DataFrame) -> pl.DataFrame:
-    persons = pl.col("event_count") + pl.col("censored_count")
-    zero = pl.lit(0, pl.Int64)
-    came = rows.select(time_days="entry_days", entered_count=persons, left_count=zero, stopped_count=zero)
-    went = rows.select(time_days="time_days", entered_count=zero, left_count=persons, stopped_count="event_count")
-    return pl.concat([came, went]).group_by("time_days").agg(pl.all().sum()).sort("time_days")
-
-
-def _day_the_risk_set_empties(traffic: pl.DataFrame) -> int | None:
-    """First day on which all at risk stop, or nobody is left, although persons enter on that day or later."""
-    after = (pl.col("entered_count") - pl.col("left_count")).cum_sum()
-    before = after.shift(1, fill_value=0)
-    still_to_enter = pl.col("entered_count").cum_sum(reverse=True)
-    emptied = (after == 0) | ((before > 0) & (pl.col("stopped_count") == before))
-    days = traffic.filter(emptied & (still_to_enter > 0))["time_days"]
-    return int(days[0]) if days.len() else None
 
 
 def _fitted(rows: pl.DataFrame, confidence: float) -> pl.DataFrame:

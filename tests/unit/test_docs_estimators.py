@@ -19,6 +19,8 @@ ESTIMATORS = (
     "logistic", "firth_logistic", "adjusted_odds_ratio", "likelihood_ratio_test",
     "conditional_logistic", "firth_conditional_logistic", "exact_logistic", "propensity", "equipoise",
     "overlap_weights", "inverse_probability_weights", "effective_sample_size", "standardised_differences", "match",
+    "cumulative_incidence", "cumulative_incidence_at", "restricted_mean", "restricted_mean_difference",
+    "restricted_mean_time_lost",
     "minimal_detectable_odds_ratio", "minimal_detectable_rate_ratio", "minimal_detectable_hazard_ratio",
 )  # fmt: skip
 

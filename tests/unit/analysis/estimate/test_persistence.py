@@ -12,13 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from analysis.estimate.persistence import (
-    DURATION_COLUMNS,
-    kaplan_meier,
-    median_in_months,
-    naive_median,
-    survival_at,
-)
+from analysis.estimate.endings import DURATION_COLUMNS
+from analysis.estimate.persistence import kaplan_meier, median_in_months, naive_median, survival_at
 from analysis.estimate.result import Answer, EstimationError
 
 TRUTH = json.loads((Path(__file__).parents[3] / "truth" / "kaplan_meier.json").read_text())
