@@ -53,7 +53,7 @@ def draw_comparators(build: Build) -> int:
     Nobody is drawn where the study asks for no comparison from time zero.
     """
     frame = comparison_sample.no_comparators()
-    if any(contrast.estimator == "time_zero_odds_ratio" for contrast in build.spec.contrast):
+    if any(contrast.estimator == "time_zero_comparison" for contrast in build.spec.contrast):
         frame = comparison_sample.comparison_sample(
             build.warehouse.read("cohort.comparison_candidate"), build.spec.comparison
         )

@@ -142,7 +142,7 @@ def ask_joint(build: Build) -> tuple[list[Estimate], None]:
 
 def ask_time_zero(build: Build) -> Findings:
     """The comparison from time zero, with its gates."""
-    estimates, diagnostics = time_zero.time_zero_odds_ratios(
+    estimates, diagnostics = time_zero.time_zero_comparison(
         build.warehouse.read("cohort.comparison"),
         build.warehouse.read("cohort.comparison_time"),
         build.spec,

@@ -32,7 +32,7 @@ GROUPS = {1: "combination", 0: "one_drug"}
 _BANDS = (90, 365)  # days since time zero at which the baseline risk may change
 
 
-def time_zero_odds_ratios(
+def time_zero_comparison(
     comparison: pl.DataFrame,
     time: pl.DataFrame,
     spec: StudySpec,

@@ -19,7 +19,7 @@ from analysis.estimate.result import EstimationError
 from analysis.estimate.weighting import overlap_weights
 from analysis.study.comparison import Comparison, Diagnostics
 
-ANALYSIS = "time_zero_odds_ratio"
+ANALYSIS = "time_zero_comparison"
 CRUDE, OVERLAP, MATCHED = "crude", "overlap", "matched"
 NUMBERS = (
     "age_years", "calendar_year", "drug_days", "broad_count", "charlson_score", "hospital_days", "steroid_days",

@@ -184,7 +184,7 @@ def _of(row: Row) -> str:
 
 TABLES = (
     Table(
-        "time_zero_odds_ratio",
+        "time_zero_comparison",
         "comparability",
         "A second study drug added, against going on with the first alone",
         (

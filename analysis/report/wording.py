@@ -102,7 +102,7 @@ ANALYSES = {
     "component_incidence": "incidence of a component",
     "component_odds_ratio": "odds ratio of a component",
     "time_varying_hazard": "hazard ratio",
-    "time_zero_odds_ratio": "odds ratio from time zero",
+    "time_zero_comparison": "odds ratio from time zero",
 }
 ESTIMANDS = {
     "incidence_rate_per_100py": "rate per 100 person-years",

@@ -24,7 +24,7 @@ RESERVED_IDS = frozenset({"none", "all"})
 CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
 Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
 Estimator = Literal[
-    "pooled_period_odds_ratio", "matched_odds_ratio", "toruner_replica_odds_ratio", "time_zero_odds_ratio", "time_varying_cox"
+    "pooled_period_odds_ratio", "matched_odds_ratio", "toruner_replica_odds_ratio", "time_zero_comparison", "time_varying_cox"
 ]  # fmt: skip
 Ladder = Literal["toruner", "broad", "study_drugs"]
 

@@ -89,6 +89,12 @@ SELECT
   f.is_combination,
   DATE_DIFF('day', f.time_zero, f.start_date) AS start_day,
   DATE_DIFF('day', f.time_zero, LEAST(f.latest_date, COALESCE(f.event_date + 1, f.latest_date))) AS stop_day,
-  CAST(CASE WHEN f.event_date < f.latest_date THEN 1 ELSE 0 END AS BIGINT) AS event_count
+  CAST(CASE WHEN f.event_date < f.latest_date THEN 1 ELSE 0 END AS BIGINT) AS event_count,
+  CASE
+    WHEN f.event_date < f.latest_date THEN 'event'
+    WHEN d.death_date + 1 = f.latest_date THEN 'death'
+    ELSE 'censored'
+  END AS ending
 FROM followed AS f
+LEFT JOIN staged.death AS d ON f.person_id = d.person_id
 WHERE f.start_date < f.latest_date

@@ -183,7 +183,7 @@ FEVER = {  # a composite, so that tables of components hold rows
 }  # fmt: skip
 MATCHED = [
     {"id": "matched", "estimator": "matched_odds_ratio", "outcome": "fever"},
-    {"id": "time_zero", "estimator": "time_zero_odds_ratio", "outcome": "fever"},
+    {"id": "time_zero", "estimator": "time_zero_comparison", "outcome": "fever"},
 ]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from analysis.analyses.time_zero import METHODS, in_periods, time_zero_odds_ratios
+from analysis.analyses.time_zero import METHODS, in_periods, time_zero_comparison
 from analysis.analyses.time_zero_groups import ANALYSIS, groups_of_rule
 from analysis.estimate.result import Estimate, EstimationError
 from analysis.study.comparison import Comparison, Diagnostics
@@ -82,7 +82,7 @@ def _ratios(estimates: list[Estimate], outcome: str = "infection") -> dict[str, 
 
 def _found(world: tuple[pl.DataFrame, pl.DataFrame], spec: StudySpec | None = None, **more: object):  # type: ignore[no-untyped-def]
     settings = {"rules": ["primary"], "negative_controls": [], "is_assessable": True} | more
-    return time_zero_odds_ratios(*world, spec or _spec(), **settings)  # type: ignore[arg-type]
+    return time_zero_comparison(*world, spec or _spec(), **settings)  # type: ignore[arg-type]
 
 
 def test_what_confounds_is_removed_where_it_is_recorded_and_the_planted_ratio_comes_back() -> None:

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from analysis.analyses.gates import diagnostic_frame
-from analysis.analyses.time_zero import METHODS, time_zero_odds_ratios
+from analysis.analyses.time_zero import METHODS, time_zero_comparison
 from analysis.analyses.time_zero_groups import ANALYSIS
 from analysis.estimate.result import result_frame
 from analysis.report import comparability, text
@@ -31,7 +31,7 @@ def _view(*, confounding: float, hidden: bool = False) -> View:
     received = small_report(settings={"contrast": CONTRASTS, "outcome": OUTCOMES})
     members, time = _world(confounding=confounding, ratio=1.5, hidden=hidden, outcomes=4)
     named = [frame.with_columns(exposure_rule=pl.lit(RULE)) for frame in (members, time)]
-    estimates, diagnostics = time_zero_odds_ratios(
+    estimates, diagnostics = time_zero_comparison(
         named[0], named[1], received.spec, rules=[RULE], negative_controls=["nc1", "nc2", "nc3"], is_assessable=True
     )
     frames = received.frames | {
@@ -53,7 +53,7 @@ def test_each_method_has_a_row_crude_first_and_the_heading_gives_both_rates(view
     assert "rate with the drug added" in str(rows[0]["group"]) and "with one drug" in str(rows[0]["group"])
     assert rows[0]["ratio"]["status"] == "gate_failed" and rows[1]["ratio"]["status"] == "ok"  # type: ignore[index]
     assert [bool(row["e_value"]) for row in rows] == [False, True, False]
-    cells = show(TABLES["time_zero_odds_ratio"], view).body[1][2]
+    cells = show(TABLES["time_zero_comparison"], view).body[1][2]
     assert cells[3].note.startswith("set aside by a check: standardised difference")
 
 
