@@ -3,7 +3,9 @@
 Owns the risk sets and the numbers on them, vectorised over rows and over events: O(rows log rows) once, then
 O(rows * covariates^2) a step. Frames, persons and the meaning of a coefficient belong in `cox`.
 
-A row at risk on (start, stop] stands in the risk sets of consecutive event times. Running sums of what enters less what
+A row at risk on (start, stop] stands in the risk sets of consecutive event times; strata follow each other on one time
+axis, so that nobody stands in the risk set of another stratum. Case weights multiply what a row adds; tied events of
+different weight share their mean weight, as in R's coxph. Running sums of what enters less what
 leaves would keep the rounding of a large weight that has left; here each stay is cut in two at the middle of the
 smallest dyadic block around it, and sums only add. Rows that span no event time carry no information and are left out.
 Source: Andersen and Gill 1982; Efron 1977, JASA 72:557; Therneau and Grambsch 2000, Modeling Survival Data, 3 and 4.
@@ -21,6 +23,7 @@ Ties = Literal["efron", "breslow"]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.intp]
 Booleans = NDArray[np.bool_]
+Days = NDArray[np.int64]
 
 STEP_PRECISION = 1e-10  # in standard deviations of the covariate
 MAXIMUM_STEPS = 25
@@ -33,7 +36,8 @@ class RiskSets:
 
     `enters`, `leaves`: per row, the first event time it is at risk at and the first after that. `is_event`: per row.
     `slot_time`, `slot_share`: per event, its event time and the share of the tied events that Efron takes out of the
-    risk set before it (0, 1/d, 2/d, ...; all 0 for Breslow).
+    risk set before it (0, 1/d, 2/d, ...; all 0 for Breslow). `case_weight`: per row; `slot_weight`: per event, the mean
+    weight of the events of its time. Both are all 1 without weights.
     """
 
     enters: Integers
@@ -42,6 +46,8 @@ class RiskSets:
     time_count: int
     slot_time: Integers
     slot_share: Floats
+    case_weight: Floats
+    slot_weight: Floats
 
     @property
     def event_times(self) -> Integers:
@@ -50,7 +56,13 @@ class RiskSets:
 
     def restricted_to(self, rows: Booleans) -> RiskSets:
         """The same event times with some rows, all of them without events, left out."""
-        return replace(self, enters=self.enters[rows], leaves=self.leaves[rows], is_event=self.is_event[rows])
+        return replace(
+            self,
+            enters=self.enters[rows],
+            leaves=self.leaves[rows],
+            is_event=self.is_event[rows],
+            case_weight=self.case_weight[rows],
+        )
 
     def sums(self, values: Floats) -> Floats:
         """Sum of a row's values over each risk set."""
@@ -84,16 +96,33 @@ class RiskSets:
 
 
 def risk_sets(
-    start: NDArray[np.int64], stop: NDArray[np.int64], is_event: Booleans, *, ties: Ties
+    start: Days,
+    stop: Days,
+    is_event: Booleans,
+    *,
+    ties: Ties,
+    stratum: Days | None = None,
+    weight: Floats | None = None,
 ) -> tuple[RiskSets, Booleans]:
-    """The risk sets, and which of the rows stand in any."""
-    times, tied = np.unique(stop[is_event], return_counts=True)
+    """The risk sets, and which of the rows stand in any.
+
+    stratum: per row, 0, 1, 2, ...; rows of different strata are never at risk together. weight: per row, above 0.
+    """
+    if stratum is not None:
+        # The next stratum's first day comes after the last day of the one before.
+        first = start.min(initial=0)
+        ahead = stratum * (stop.max(initial=0) - first + 1) - first
+        start, stop = start + ahead, stop + ahead
+    times, which, tied = np.unique(stop[is_event], return_inverse=True, return_counts=True)
     enters = np.searchsorted(times, start, side="right")
     leaves = np.searchsorted(times, stop, side="right")
     kept = enters < leaves
     slot_time = np.repeat(np.arange(times.size), tied)
     order = np.arange(slot_time.size) - np.repeat(np.cumsum(tied) - tied, tied)
     share = order / tied[slot_time] if ties == "efron" else np.zeros(slot_time.size)
+    slot_weight = np.ones(slot_time.size)
+    if weight is not None:
+        slot_weight = (np.bincount(which, weight[is_event], minlength=times.size) / tied)[slot_time]
     sets = RiskSets(
         enters=enters[kept],
         leaves=leaves[kept],
@@ -101,6 +130,8 @@ def risk_sets(
         time_count=times.size,
         slot_time=slot_time,
         slot_share=share,
+        case_weight=np.ones(int(kept.sum())) if weight is None else weight[kept],
+        slot_weight=slot_weight,
     )
     return sets, kept
 
@@ -109,8 +140,8 @@ def risk_sets(
 class Point:
     """The log partial likelihood at some coefficients, with its first and (negative) second derivative.
 
-    `means`: per event, the weighted mean of the covariates over its risk set; `hazards`: per event, one over the
-    weight of its risk set.
+    `weights`: per row, its relative hazard times its case weight. `means`: per event, the weighted mean of the covariates
+    over its risk set; `hazards`: per event, the event's weight over that of its risk set.
     """
 
     log_likelihood: float
@@ -127,20 +158,25 @@ def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
     predictor = x @ beta
     # A common factor of the weights cancels; without the shift a long step overflows.
     shift = float(predictor.max(initial=-np.inf)) if predictor.size else 0.0
-    weights: Floats = np.exp(predictor - shift)
+    weights: Floats = np.exp(predictor - shift) * sets.case_weight
+    counted = sets.case_weight[sets.is_event]
     with np.errstate(divide="ignore", invalid="ignore"):
         totals = sets.slot_sums(weights)
-        hazards: Floats = 1.0 / totals
+        inverse = 1.0 / totals
         means = np.empty((totals.size, count))
         information = np.empty((count, count))
         for i in range(count):
             weighted = weights * x[:, i]
-            means[:, i] = sets.slot_sums(weighted) * hazards
+            means[:, i] = sets.slot_sums(weighted) * inverse
             for j in range(i + 1):
-                spread = sets.slot_sums(weighted * x[:, j]) * hazards - means[:, i] * means[:, j]
-                information[i, j] = information[j, i] = spread.sum()
-        log_likelihood = float((predictor[sets.is_event] - shift).sum() - np.log(totals).sum())
-    score = x[sets.is_event].sum(axis=0) - means.sum(axis=0)
+                spread = sets.slot_sums(weighted * x[:, j]) * inverse - means[:, i] * means[:, j]
+                information[i, j] = information[j, i] = (spread * sets.slot_weight).sum()
+        hazards: Floats = sets.slot_weight * inverse
+        log_likelihood = float(
+            (counted * (predictor[sets.is_event] - shift)).sum() - (sets.slot_weight * np.log(totals)).sum()
+        )
+    observed, expected = counted[:, np.newaxis] * x[sets.is_event], sets.slot_weight[:, np.newaxis] * means
+    score = observed.sum(axis=0) - expected.sum(axis=0)
     return Point(log_likelihood, score, information, weights, means, hazards)
 
 
@@ -184,8 +220,8 @@ def maximise(sets: RiskSets, x: Floats) -> Maximum:
 def score_residuals(sets: RiskSets, x: Floats, point: Point) -> Floats:
     """What each row adds to the score (rows, covariates): observed less expected, over the risk sets it stands in.
 
-    A tied event leaves the risk sets of its own time by Efron's shares, as in the likelihood.
-    Source: Therneau and Grambsch 2000, 4.3 and 7.2 (equal to R's residuals of type "score").
+    A tied event leaves the risk sets of its own time by Efron's shares, as in the likelihood. Case weights are in it.
+    Source: Therneau and Grambsch 2000, 4.3 and 7.2 (equal to R's residuals of type "score", weighted).
     """
     tied = np.bincount(sets.slot_time, minlength=sets.time_count)
     own = sets.event_times
@@ -208,5 +244,5 @@ def score_residuals(sets: RiskSets, x: Floats, point: Point) -> Floats:
         residuals[:, i] = -point.weights * (x[:, i] * hazard - over_stay(pulled))
         mine, mean = x[sets.is_event, i], (at_times(point.means[:, i]) / tied)[own]
         forgiven = point.weights[sets.is_event] * (mine * spared - at_times(pulled * sets.slot_share)[own])
-        residuals[sets.is_event, i] += mine - mean + forgiven
+        residuals[sets.is_event, i] += sets.case_weight[sets.is_event] * (mine - mean) + forgiven
     return residuals
