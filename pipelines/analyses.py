@@ -11,6 +11,7 @@ from analysis.analyses import (
     components,
     discontinuation,
     drug_class,
+    ending_incidence,
     exposure_time,
     hazard,
     incidence,
@@ -82,6 +83,12 @@ ANALYSES: tuple[Analysis, ...] = (
         "Discontinuation by reason and component.",
         ("summary.ending_count",),
         questions.ask_discontinuation,
+    ),
+    Analysis(
+        ending_incidence.ANALYSIS,
+        "Endings of combinations as competing risks.",
+        ("summary.ending_day", "meta.source"),
+        questions.ask_ending_incidence,
     ),
     Analysis(
         odds_ratio.ANALYSIS,

@@ -12,6 +12,7 @@ import polars as pl
 
 from analysis.analyses import (
     discontinuation,
+    ending_incidence,
     exposure_time,
     hazard,
     incidence,
@@ -65,17 +66,31 @@ def ask_persistence(build: Build) -> tuple[list[Estimate], pl.DataFrame]:
 
 def ask_discontinuation(build: Build) -> tuple[list[Estimate], None]:
     """Endings by reason and component."""
-    endings = build.warehouse.read("summary.ending_count")
-    source = build.warehouse.read("meta.source").row(0, named=True)
-    with_reason = build.warehouse.query("SELECT COUNT(*) AS n FROM staged.prescription WHERE stop_reason IS NOT NULL")[
-        "n"
-    ][0]
-    records = discontinuation.ReasonRecords(
-        names_reasons=source["has_discontinuation"] or with_reason > 0, has_adverse_events=source["has_adverse_event"]
-    )
     return discontinuation.discontinuation(
-        endings, confidence=build.spec.analysis.confidence_level, reason_records=records
+        build.warehouse.read("summary.ending_count"),
+        confidence=build.spec.analysis.confidence_level,
+        reason_records=_reason_records(build),
     ), None
+
+
+def ask_ending_incidence(build: Build) -> tuple[list[Estimate], pl.DataFrame]:
+    """Endings as competing risks, with their curves."""
+    settings = build.spec.analysis
+    return ending_incidence.ending_incidence(
+        build.warehouse.read("summary.ending_day"),
+        confidence=settings.confidence_level,
+        days=settings.persistence_days,
+        reason_records=_reason_records(build),
+    )
+
+
+def _reason_records(build: Build) -> discontinuation.ReasonRecords:
+    source = build.warehouse.read("meta.source").row(0, named=True)
+    with_reason = build.warehouse.query("SELECT COUNT(*) AS n FROM staged.prescription WHERE stop_reason IS NOT NULL")
+    return discontinuation.ReasonRecords(
+        names_reasons=source["has_discontinuation"] or with_reason["n"][0] > 0,
+        has_adverse_events=source["has_adverse_event"],
+    )
 
 
 def ask_odds_ratio(build: Build) -> tuple[list[Estimate], None]:
@@ -149,6 +164,7 @@ def ask_time_zero(build: Build) -> Findings:
         rules=rule_names(build),
         negative_controls=negative_controls(build.warehouse),
         is_assessable=outcomes_are_assessable(build),
+        has_deaths=bool(build.warehouse.read("meta.source")["has_death"][0]),
     )
     return Findings(estimates, diagnostics)
 

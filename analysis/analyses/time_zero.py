@@ -14,6 +14,7 @@ import polars as pl
 from analysis.analyses import NO_RECORDS
 from analysis.analyses.gates import Diagnostic, NegativeControls, gated, judge_detectable, judge_negative_controls
 from analysis.analyses.time_zero_groups import ANALYSIS, CRUDE, MATCHED, OVERLAP, Groups, groups_of_rule
+from analysis.analyses.time_zero_survival import hazard_answer, incidence_answers
 from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.e_value import e_value
 from analysis.estimate.empirical_calibration import calibrated
@@ -40,6 +41,7 @@ def time_zero_comparison(
     rules: Sequence[str],
     negative_controls: Sequence[str],
     is_assessable: bool,
+    has_deaths: bool = True,
 ) -> tuple[list[Estimate], list[Diagnostic]]:
     """Combination against one drug for every outcome that the study asks for, with its diagnostics.
 
@@ -64,7 +66,7 @@ def time_zero_comparison(
         estimates += _counts(groups, rule)
         for population in POPULATIONS:
             followed = time.filter((pl.col("exposure_rule") == rule) & (pl.col("population") == population))
-            asked = _Asked(rule, population, spec, groups, followed)
+            asked = _Asked(rule, population, spec, groups, followed, has_deaths=has_deaths)
             if rule == rules[0]:
                 ratios = {name: {way: asked.answer(name, way) for way in METHODS} for name in negative_controls}
                 for way in METHODS:
@@ -101,8 +103,11 @@ def _counts(groups: Groups, rule: str) -> list[Estimate]:
 class _Asked:
     """One exposure rule and population: its members with follow-up, and the answers they give."""
 
-    def __init__(self, rule: str, population: str, spec: StudySpec, groups: Groups, followed: pl.DataFrame) -> None:
+    def __init__(
+        self, rule: str, population: str, spec: StudySpec, groups: Groups, followed: pl.DataFrame, *, has_deaths: bool
+    ) -> None:
         self.rule, self.population, self.spec, self.groups = rule, population, spec, groups
+        self.has_deaths = has_deaths
         self.followed = followed.drop("is_combination", "person_id").join(
             groups.members, on=["set_number", "member_number"], how="inner", maintain_order="left"
         )
@@ -168,6 +173,19 @@ class _Asked:
             for group, answer in rates.items()
         ]
         estimates.append(Estimate(replace(question, estimand="minimal_detectable_ratio"), detectable))
+        followed = self.followed.filter(pl.col("outcome_id") == outcome)
+        estimates += [
+            Estimate(
+                replace(question, estimand="cumulative_incidence", comparator_id="", level=group, time_days=day), answer
+            )
+            for group, day, answer in incidence_answers(
+                followed,
+                GROUPS,
+                days=self.spec.analysis.persistence_days,
+                confidence=confidence,
+                has_deaths=self.has_deaths,
+            )
+        ]
         for way, method in METHODS.items():
             failures = [*self.groups.failures[way], controls[way].failure, too_few]
             answers = [self.answer(outcome, way)]
@@ -178,6 +196,11 @@ class _Asked:
             if way == CRUDE and (exact := self._exact(outcome)) is not None:
                 answers.append(exact)
             estimates += [gated(Estimate(question, answer), failures) for answer in answers]
+            ratio = Estimate(
+                replace(question, estimand="hazard_ratio"),
+                hazard_answer(followed, self.groups, way, confidence=confidence),
+            )
+            estimates.append(gated(ratio, failures))
             if way == OVERLAP:
                 strength = e_value(answers[0], scale="risk_ratio")
                 estimates.append(gated(Estimate(replace(question, estimand="e_value"), strength), failures))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from analysis.analyses import matched, time_zero_groups
 from analysis.analyses.time_zero import METHODS, POPULATIONS
+from analysis.analyses.time_zero_survival import HAZARD_METHODS
 from analysis.report import wording
 from analysis.report.table import Column, Table
 from analysis.report.view import Row, View
@@ -51,6 +52,7 @@ def time_zero(view: View) -> list[Row]:
         for population in POPULATIONS:
             held = view.estimates(analysis=time_zero_groups.ANALYSIS, population=population, outcome_id=outcome)
             found = {str(row["method"]): row for row in held if row["estimand"] == "odds_ratio"}
+            hazards = {str(row["method"]): row for row in held if row["estimand"] == "hazard_ratio"}
             rates = {row["level"]: row for row in held if row["estimand"] == "incidence_rate_per_100py"}
             strength = next((row for row in held if row["estimand"] == "e_value"), None)
             said = [
@@ -66,11 +68,42 @@ def time_zero(view: View) -> list[Row]:
                     "persons": found[method]["person_count"],
                     "events": found[method]["event_count"],
                     "ratio": found[method],
+                    "hazard": hazards.get(way_of(method)),
                     "e_value": strength_text(strength) if strength and method == METHODS["overlap"] else None,
                     "is_withheld": found[method]["status"] == "suppressed",
                 }
                 for method in sorted(found, key=_place)
             ]
+    return rows
+
+
+def way_of(method: str) -> str:
+    """The method of the hazard ratio that was made in the same way as an odds ratio; empty where there is none."""
+    return next((HAZARD_METHODS[way] for way, odds in METHODS.items() if odds == method), "")
+
+
+def probability(view: View) -> list[Row]:
+    """Probability of each outcome by the days that the study sets, in those who add a drug and those who do not."""
+    rows: list[Row] = []
+    for outcome in asked(view):
+        for population in POPULATIONS:
+            for day in view.spec.analysis.persistence_days:
+                found = {
+                    str(row["level"]): row
+                    for row in view.estimates(
+                        analysis=time_zero_groups.ANALYSIS, estimand="cumulative_incidence", population=population,
+                        outcome_id=outcome, time_days=day,
+                    )
+                }  # fmt: skip
+                if any(row["value"] is not None or row["status"] == "suppressed" for row in found.values()):
+                    rows.append(
+                        {
+                            "group": f"{view.outcomes[outcome]}, {FOLLOWED[population]}",
+                            "name": f"day {day} ({day / wording.DAYS_PER_MONTH:.0f} months)",
+                            "combination": found.get("combination"),
+                            "one_drug": found.get("one_drug"),
+                        }
+                    )
     return rows
 
 
@@ -192,6 +225,7 @@ TABLES = (
             Column("persons", "Persons", "count"),
             Column("events", "First events", "count"),
             Column("ratio", "Odds ratio (limits)", "ratio"),
+            Column("hazard", "Hazard ratio (limits)", "ratio", is_optional=True),
             Column("e_value", "E-value (of the limit)", "literature", is_optional=True),
         ),
         time_zero,
@@ -200,6 +234,20 @@ TABLES = (
         "logistic regression over periods; limits are robust to persons who serve several times. Calibrated: with the error "
         "that negative controls show taken off. What decides on a second drug and is not recorded, severity above all, can "
         "still confound every column.",
+        NO_COMPARISON,
+    ),
+    Table(
+        "time_zero_probability",
+        "comparability",
+        "Probability of the outcome after a second drug is added, and without",
+        (
+            Column("name", "By"),
+            Column("combination", "Drug added, % (limits)", "percent"),
+            Column("one_drug", "One drug, % (limits)", "percent"),
+        ),
+        probability,
+        "Aalen-Johansen with death competing, from the day on which the outcome's lag is over. Crude: the groups are not made "
+        "comparable here, and a difference may be due to who adds a drug.",
         NO_COMPARISON,
     ),
     Table(

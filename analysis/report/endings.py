@@ -79,6 +79,29 @@ def persistence(view: View) -> list[Row]:
     return rows
 
 
+def by_cause(view: View) -> list[Row]:
+    """Probability of each ending by the days that the study sets: competing risks, first combinations from their first day."""
+    rows: list[Row] = []
+    names = wording.REASONS | wording.COMPONENTS
+    heads = {"by=reason": "by recorded reason", "by=component": "by the component that stopped"}
+    for stratum, head in heads.items():
+        asked = {"analysis": "ending_incidence", "regimen_id": "all", "population": "first_episode", "stratum": stratum}
+        for day in view.spec.analysis.persistence_days:
+            found = {str(row["level"]): row for row in view.estimates(**asked, time_days=day)}
+            order = [name for name in names if name in found] + sorted(set(found) - set(names))
+            rows += [
+                {
+                    "group": f"By day {day} ({day / wording.DAYS_PER_MONTH:.0f} months), {head}",
+                    "name": names.get(level, wording.plain(level)),
+                    "ended": found[level]["event_count"],
+                    "share": found[level],
+                    "is_withheld": found[level]["status"] == "suppressed" or found[level]["event_count"] is None,
+                }
+                for level in order
+            ]
+    return rows
+
+
 def discontinuation(view: View) -> list[Row]:
     """How first combinations ended: in all, by reason and by component, with shares and rates."""
     rows: list[Row] = []
@@ -189,6 +212,21 @@ TABLES = (
         persistence,
         "Kaplan-Meier, follow-up as treated; ongoing combinations are censored.",
         NO_COMBINATION,
+    ),
+    Table(
+        "ending_incidence",
+        "discontinuation",
+        "Probability of each ending",
+        (
+            Column("name", "Ending"),
+            Column("ended", "Ended so", "count"),
+            Column("share", "Probability, % (limits)", "percent"),
+        ),
+        by_cause,
+        "Aalen-Johansen: endings compete, so that with the share still on the combination they add up to 100. One minus "
+        "Kaplan-Meier would be too high for each.",
+        NO_COMBINATION,
+        is_long=True,
     ),
     Table(
         "discontinuation",

@@ -15,6 +15,7 @@ from analysis.report import endings, people, wording
 from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, PALE, STYLE, new_canvas, svg_text
 from analysis.report.forest import incidence, ladder
 from analysis.report.love import love
+from analysis.report.stacked import endings as stacked_endings
 from analysis.report.view import Row, View, as_int
 from analysis.report.wording import DAYS_PER_YEAR, THIN
 
@@ -207,6 +208,7 @@ FIGURES = (
     Figure("attrition", "attrition", "Persons from receipt to combination", attrition),
     Figure("exposure", "exposure", "Person-years by regimen", exposure),
     Figure("persistence", "exposure", "Persistence of first combinations", persistence),
+    Figure("endings", "discontinuation", "Endings of first combinations", stacked_endings),
     Figure("incidence", "outcomes", "Incidence by level of exposure", incidence),
     Figure("ladder", "outcomes", "Odds ratios by level of exposure", ladder),
     Figure("love", "comparability", "Balance before time zero", love),

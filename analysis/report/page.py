@@ -118,7 +118,9 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
             ),
             remarks=_curve_remark(view, figures),
         ),
-        Section("discontinuation", "Discontinuation", ("table:discontinuation",)),
+        Section(
+            "discontinuation", "Discontinuation", ("table:discontinuation", "figure:endings", "table:ending_incidence")
+        ),
         _outcome_section(view, literature=literature),
         *_comparability_section(view),
         Section(
@@ -163,7 +165,11 @@ def _comparability_section(view: View) -> list[Section]:
     """Who is compared with whom, where the study compares groups that can differ."""
     has_gates = view.frames["estimate.diagnostic"].height > 0
     parts = [
-        *(["table:time_zero_comparison"] if comparability.asked(view) and view.outcomes_assessable else []),
+        *(
+            ["table:time_zero_comparison", "table:time_zero_probability"]
+            if comparability.asked(view) and view.outcomes_assessable
+            else []
+        ),
         *(["table:gates"] if has_gates else []),
         *(["figure:love", "table:balance"] if comparability.asked(view) and has_gates else []),
         *(["table:negative_controls"] if view.negative_controls and has_gates else []),

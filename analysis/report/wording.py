@@ -81,15 +81,20 @@ METHODS = {
     "pooled_logistic_matched_robust": "matched by score, pooled logistic",
     "pooled_logistic_overlap_robust_calibrated": "overlap weights, calibrated",
     "pooled_logistic_matched_robust_calibrated": "matched by score, calibrated",
+    "aalen_johansen_log_log": "Aalen-Johansen",
+    "cox_efron_crude_robust": "crude, Cox",
+    "cox_efron_overlap_robust": "overlap weights, Cox",
+    "cox_efron_matched_robust": "matched by score, Cox",
     "minimal_detectable_odds_ratio": "from cases and controls",
     "minimal_detectable_rate_ratio": "from events and person-time",
 }
 UNADJUSTED = (
-    "crude_woolf", "pooled_logistic_robust", "pooled_periods_exact_conditional",
+    "crude_woolf", "pooled_logistic_robust", "pooled_periods_exact_conditional", "cox_efron_crude_robust",
 )  # fmt: skip
 ANALYSES = {
     "exposure_time": "exposure",
     "persistence": "persistence",
+    "ending_incidence": "endings as competing risks",
     "discontinuation": "discontinuation",
     "incidence": "incidence",
     "infection_odds_ratio": "odds ratio",
@@ -110,6 +115,7 @@ ESTIMANDS = {
     "survival": "share still on the combination",
     "odds_ratio": "odds ratio",
     "e_value": "E-value",
+    "cumulative_incidence": "probability by a day",
     "minimal_detectable_ratio": "minimal detectable ratio",
     "ratio_of_ratios": "ratio of ratios",
     "reri": "relative excess risk due to interaction",

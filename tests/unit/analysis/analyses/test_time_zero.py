@@ -10,6 +10,7 @@ import pytest
 
 from analysis.analyses.time_zero import METHODS, in_periods, time_zero_comparison
 from analysis.analyses.time_zero_groups import ANALYSIS, groups_of_rule
+from analysis.analyses.time_zero_survival import HAZARD_METHODS
 from analysis.estimate.result import Estimate, EstimationError
 from analysis.study.comparison import Comparison, Diagnostics
 from analysis.study.read import study_from
@@ -65,6 +66,7 @@ def _world(
                 population=pl.lit("as_treated"), outcome_id=pl.lit("infection" if not number else f"nc{number}"),
                 start_day=pl.lit(0), stop_day=pl.Series(np.minimum(month, 12) * 30),
                 event_count=pl.Series((month <= 12).astype(np.int64)),
+                ending=pl.Series(np.where(month <= 12, "event", "censored")),
             )
         )  # fmt: skip
     return members, pl.concat(times)
@@ -128,7 +130,9 @@ def test_negative_controls_show_a_confounder_that_is_not_recorded() -> None:
 def test_too_small_a_study_is_not_read() -> None:
     members, time = _world()
     few = members.filter(pl.col("set_number") <= 4)
-    quiet = time.with_columns(event_count=(pl.col("person_id") == 2).cast(pl.Int64))
+    quiet = time.with_columns(event_count=(pl.col("person_id") == 2).cast(pl.Int64)).with_columns(
+        ending=pl.when(pl.col("event_count") == 1).then(pl.lit("event")).otherwise(pl.lit("censored"))
+    )
     estimates, diagnostics = _found((few, quiet))
     row = next(row for row in diagnostics if row.diagnostic == "minimal_detectable_ratio")
     assert row.status == "fail" and row.value is not None and row.value > 10
@@ -197,3 +201,51 @@ def test_periods_by_hand() -> None:
         (30, 0.0, 0.0, 0, 1),
         (400, 0.0, 0.0, 0, 3), (400, 1.0, 0.0, 0, 10), (400, 1.0, 1.0, 1, 1),
     ]  # fmt: skip
+
+
+def _told(estimates: list[Estimate], estimand: str) -> list[Estimate]:
+    return [e for e in estimates if e.question.estimand == estimand and e.question.population == "as_treated"]
+
+
+def test_hazard_ratios_are_near_the_odds_ratios_of_short_periods_and_gated_alike() -> None:
+    estimates, _ = _found(_world(ratio=2.0, confounding=0.7))
+    odds, hazards = _ratios(estimates), {e.answer.method: e.answer for e in _told(estimates, "hazard_ratio")}
+    for way, method in HAZARD_METHODS.items():
+        one, other = odds[METHODS[way]].answer, hazards[method]
+        assert other.value == pytest.approx(one.value, rel=0.06)
+        assert other.status == one.status
+
+
+def test_the_probability_of_the_outcome_is_that_of_the_counts_by_hand() -> None:
+    """Of 600 in the group all are followed to an event or to day 360: the share with an event by day 180 is the probability."""
+    members, time = _world(ratio=1.5)
+    estimates, _ = _found((members, time), _spec(analysis={"persistence_days": [180, 720]}))
+    found = {(e.question.level, e.question.time_days): e.answer for e in _told(estimates, "cumulative_incidence")}
+    added = time.filter("is_combination")
+    share = added.filter((pl.col("event_count") == 1) & (pl.col("stop_day") <= 180)).height / added.height
+    assert found["combination", 180].value == pytest.approx(share)
+    assert found["combination", 720].status == "not_estimable"
+    assert found["one_drug", 180].event_count == time.filter(
+        ~pl.col("is_combination") & (pl.col("event_count") == 1) & (pl.col("stop_day") <= 180)
+    ).height  # fmt: skip
+
+
+def test_death_competes_and_without_deaths_the_probability_says_that_it_is_too_high() -> None:
+    members, time = _world()
+    dying = time.with_columns(
+        ending=pl.when((pl.col("ending") == "censored") & (pl.col("person_id") % 3 == 0))
+        .then(pl.lit("death")).otherwise("ending"),
+        stop_day=pl.when((pl.col("ending") == "censored") & (pl.col("person_id") % 3 == 0))
+        .then(30).otherwise("stop_day"),
+    )  # fmt: skip
+    day = _spec(analysis={"persistence_days": [330]})
+    competing, naive = (
+        {e.question.level: e.answer for e in _told(_found((members, frame), day, **more)[0], "cumulative_incidence")}
+        for frame, more in (
+            (dying, {}),
+            (dying.with_columns(ending=pl.col("ending").replace("death", "censored")), {"has_deaths": False}),
+        )
+    )
+    for group in ("combination", "one_drug"):
+        assert competing[group].value < naive[group].value  # type: ignore[operator]
+        assert "no deaths" in naive[group].reason and competing[group].reason == ""
