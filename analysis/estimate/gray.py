@@ -100,7 +100,7 @@ def _ratio(numerator: Floats, denominator: Floats, where: NDArray[np.bool_]) -> 
 def _score(at_risk: Floats, first: Floats, other: Floats, rho: float) -> tuple[Floats, Floats] | None:
     """Gray's score of each group and their covariance; None where the pooled incidence reaches 1 too early."""
     is_there = at_risk > 0
-    after: Floats = np.cumprod(1.0 - _ratio(first + other, at_risk, is_there), axis=0)
+    after = np.cumprod(1.0 - _ratio(first + other, at_risk, is_there), axis=0).astype(np.float64)
     before = np.vstack([np.ones_like(after[:1]), after[:-1]])
     rises = before * _ratio(first, at_risk, is_there)
     incidence_before = np.cumsum(rises, axis=0) - rises
