@@ -16,6 +16,7 @@ from analysis.analyses import (
     hazard,
     incidence,
     joint,
+    joint_hazard,
     matched,
     misclassified,
     odds_ratio,
@@ -153,7 +154,13 @@ ANALYSES: tuple[Analysis, ...] = (
     Analysis(
         hazard.ANALYSIS,
         "Hazard ratio of a second study drug.",
-        ("cohort.person_time", "meta.source"),
+        ("cohort.person_time", "cohort.entry", "cohort.baseline_covariate", "spec.exposure_rule", "meta.source"),
         questions.ask_hazard,
+    ),
+    Analysis(
+        joint_hazard.ANALYSIS,
+        "Hazard ratios of pairs of study drugs, and their interaction.",
+        ("cohort.person_time", "meta.source"),
+        questions.ask_joint_hazard,
     ),
 )

@@ -17,6 +17,7 @@ from analysis.analyses import (
     hazard,
     incidence,
     joint,
+    joint_hazard,
     matched,
     matched_gates,
     odds_ratio,
@@ -169,17 +170,41 @@ def ask_time_zero(build: Build) -> Findings:
     return Findings(estimates, diagnostics)
 
 
-def ask_hazard(build: Build) -> tuple[list[Estimate], None]:
-    """Hazard ratios of a second study drug."""
-    estimates: list[Estimate] = []
-    assessable = outcomes_are_assessable(build)
+def ask_hazard(build: Build) -> Findings:
+    """Hazard ratios of a second study drug, with what stands beside them."""
+    found: tuple[list[Estimate], list[Diagnostic]] = ([], [])
+    entry, baseline = (build.warehouse.read(f"cohort.{name}") for name in ("entry", "baseline_covariate"))
     for contrast in build.spec.contrast:
         if contrast.estimator == "time_varying_cox":
-            rows = build.warehouse.read(
-                "cohort.person_time",
-                where=f"population = '{hazard.POPULATION}' AND outcome_id = {quoted(contrast.outcome)}",
+            estimates, diagnostics = hazard.time_varying_hazard(
+                hazard.with_baseline(_from_first(build, contrast.outcome), entry, baseline),
+                contrast,
+                rules=rule_names(build),
+                confidence=build.spec.analysis.confidence_level,
+                is_assessable=outcomes_are_assessable(build),
             )
-            estimates += hazard.time_varying_hazard(
-                rows, contrast, confidence=build.spec.analysis.confidence_level, is_assessable=assessable
-            )
-    return estimates, None
+            found[0].extend(estimates)
+            found[1].extend(diagnostics)
+    return Findings(*found)
+
+
+def ask_joint_hazard(build: Build) -> tuple[list[Estimate], None]:
+    """Hazard ratios of pairs, for the outcomes of hazard ratios."""
+    return [
+        estimate
+        for outcome in dict.fromkeys(c.outcome for c in build.spec.contrast if c.estimator == "time_varying_cox")
+        for estimate in joint_hazard.joint_hazards(
+            _from_first(build, outcome),
+            [outcome],
+            rule=build.spec.primary_rule,
+            minimum_persons=build.spec.case_control.pair_minimum_persons,
+            confidence=build.spec.analysis.confidence_level,
+            is_assessable=outcomes_are_assessable(build),
+        )
+    ], None
+
+
+def _from_first(build: Build, outcome: str) -> pl.DataFrame:
+    return build.warehouse.read(
+        "cohort.person_time", where=f"population = '{hazard.POPULATION}' AND outcome_id = {quoted(outcome)}"
+    )

@@ -57,12 +57,12 @@ def joint_odds_ratios(
             if not is_assessable:
                 found.append(Estimate(question, not_assessable("conditional_logistic_profile", NO_RECORDS)))
                 continue
-            for pair in _pairs(held, minimum_persons):
+            for pair in pairs_of(held, minimum_persons):
                 found += _of_pair(held, pair, replace(question, regimen_id="+".join(pair)), confidence)
     return found
 
 
-def _pairs(members: pl.DataFrame, minimum_persons: int) -> list[tuple[str, str]]:
+def pairs_of(members: pl.DataFrame, minimum_persons: int) -> list[tuple[str, str]]:
     """Pairs that enough persons take, in the order of their names."""
     taken = members.filter(pl.col("drugs").list.len() > 1).select("person_id", "drugs").unique()
     pairs = [(person, *pair) for person, drugs in taken.iter_rows() for pair in combinations(sorted(drugs), 2)]

@@ -7,7 +7,6 @@ import pytest
 
 from analysis.analyses.discontinuation import ReasonRecords, discontinuation
 from analysis.analyses.exposure_time import exposure_time
-from analysis.analyses.hazard import time_varying_hazard
 from analysis.analyses.incidence import incidence
 from analysis.analyses.odds_ratio import pooled_period_odds_ratios
 from analysis.analyses.persistence import persistence
@@ -151,22 +150,6 @@ def test_a_level_nobody_was_on_is_not_estimable_with_a_reason() -> None:
     )
     assert {e.answer.status for e in found} == {"not_estimable"}
     assert all(e.answer.reason for e in found)
-
-
-def test_the_hazard_ratio_compares_days_on_two_drugs_with_days_on_one() -> None:
-    rows, contrast = [], Contrast(id="second", estimator="time_varying_cox", outcome="infection", ladder="study_drugs")
-    for person in range(40):
-        rows.append(("primary", "from_first", "infection", person, 0, 50, 1, 0))
-        rows.append(("primary", "from_first", "infection", person, 50, 60 + person, 2, int(person % 2 == 0)))
-        rows.append(("primary", "from_first", "infection", 100 + person, 0, 61 + person, 1, int(person % 4 == 0)))
-    person_time = pl.DataFrame(
-        rows, orient="row",
-        schema=["exposure_rule", "population", "outcome_id", "person_id", "start_day", "stop_day", "risk_drug_count", "event_count"],
-    )  # fmt: skip
-    (found,) = time_varying_hazard(person_time, contrast, confidence=0.95, is_assessable=True)
-    assert (found.question.level, found.question.comparator_id) == (">=2", "1")
-    assert found.answer.value is not None
-    assert found.answer.value > 1
 
 
 def test_persistence_gives_both_medians_and_the_curve() -> None:
