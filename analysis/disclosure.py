@@ -13,7 +13,8 @@ Profile `internal` changes nothing. Profile `public`, for every count of persons
 * persistence: survival and curve keep only times between which endings and censorings are none or not few; a second
   population that differs from the first by few persons is left out.
 * matched sets: see `disclosure_matched.py`; components of outcomes: see `disclosure_components.py`; the comparison from time zero:
-  see `disclosure_time_zero.py`; endings as competing risks: see `disclosure_endings.py`.
+  see `disclosure_time_zero.py`; endings as competing risks: see `disclosure_endings.py`; hazard ratios by period
+  and pair: see `disclosure_hazard.py`.
 * odds and hazard ratios go where a level they compare was withheld or has a small cell.
 * attrition keeps only steps that differ by none or not few; row accounts and rules likewise.
 Limits: each exposure rule and population is looked at by itself; a reader who compares rules, or knows single persons,
@@ -31,6 +32,7 @@ import polars as pl
 from analysis import disclosure_tables as tables
 from analysis.disclosure_components import withhold_components
 from analysis.disclosure_endings import withhold_endings, without_endings
+from analysis.disclosure_hazard import withhold_hazards
 from analysis.disclosure_matched import withhold_matched, withhold_misclassified, withhold_rate_ratios
 from analysis.disclosure_persistence import thinned_curve, withhold_persistence
 from analysis.disclosure_time_zero import thinned_diagnostics, withhold_time_zero
@@ -63,6 +65,7 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     withhold_persistence(rows, hide.row, hide.told_elsewhere, minimum_count)
     _ratios(hide)
     withhold_matched(rows, hide.received, hide.row, minimum_count)
+    withhold_hazards(rows, hide.received, hide.row, minimum_count)
     withhold_endings(rows, hide.received, hide.row, minimum_count)
     withhold_time_zero(rows, hide.received, hide.row, minimum_count)
     withhold_rate_ratios(rows, hide.row)

@@ -228,7 +228,7 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
             *comparisons,
             *sets,
             *(("table:component_ladder", "table:component_zero") if components.has_components(view) else ()),
-            *(("table:hazard_ratio",) if has_cox else ()),
+            *(("table:hazard_ratio", "table:joint_hazard") if has_cox else ()),
             "table:incidence_by_regimen",
         ),
         remarks=tuple(remarks),

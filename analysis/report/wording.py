@@ -82,6 +82,11 @@ METHODS = {
     "pooled_logistic_overlap_robust_calibrated": "overlap weights, calibrated",
     "pooled_logistic_matched_robust_calibrated": "matched by score, calibrated",
     "aalen_johansen_log_log": "Aalen-Johansen",
+    "cox_efron_robust": "Cox, exposure split in time",
+    "cox_efron_adjusted_robust": "the same, adjusted",
+    "cox_efron_naive_ever_robust": "naive, ever combined (wrong)",
+    "score_test_km_efron": "test of proportional hazards",
+    "cox_piecewise_efron_robust": "Cox, by period",
     "cox_efron_crude_robust": "crude, Cox",
     "cox_efron_overlap_robust": "overlap weights, Cox",
     "cox_efron_matched_robust": "matched by score, Cox",
@@ -107,6 +112,7 @@ ANALYSES = {
     "component_incidence": "incidence of a component",
     "component_odds_ratio": "odds ratio of a component",
     "time_varying_hazard": "hazard ratio",
+    "joint_hazard": "hazard ratio of a pair",
     "time_zero_comparison": "odds ratio from time zero",
 }
 ESTIMANDS = {
