@@ -22,6 +22,7 @@ ESTIMATORS = (
     "cumulative_incidence", "cumulative_incidence_at", "restricted_mean", "restricted_mean_difference",
     "restricted_mean_time_lost", "log_rank", "log_rank_trend", "gray_test", "fine_gray",
     "subdistribution_hazard_ratio", "nelson_aalen", "cumulative_hazard_at",
+    "weighted_curves", "weighted_survival_at", "weighted_incidence_at",
     "minimal_detectable_odds_ratio", "minimal_detectable_rate_ratio", "minimal_detectable_hazard_ratio",
 )  # fmt: skip
 
