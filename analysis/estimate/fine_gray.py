@@ -25,6 +25,8 @@ METHOD = "fine_gray_robust"
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 _LEAST_EIGENVALUE = 1e-9
+# Robust over model-based standard error: below, what persons add to the score sums to rounding.
+_NO_SPREAD = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,8 @@ def fine_gray(persons: pl.DataFrame, *, cause: str, covariates: Sequence[str], c
     rescaled = inverse / scale
     covariance = rescaled.T @ (eta + psi).T @ (eta + psi) @ rescaled
     fixed = rescaled.T @ eta.T @ eta @ rescaled
+    if (np.diag(covariance) <= _NO_SPREAD**2 * np.diag(inverse) / scale**2).any():
+        return replace(fit, reason="what persons add to the score cancels: no robust standard error")
     return replace(
         fit,
         coefficients=beta / scale,
@@ -128,7 +132,7 @@ def subdistribution_hazard_ratio(fit: FineGrayFit, covariate: str) -> Answer:
     index = fit.covariates.index(covariate)
     coefficient, error = float(fit.coefficients[index]), float(fit.standard_errors[index])
     spread = normal_quantile(fit.confidence) * error
-    if error <= 0.0 or abs(coefficient) + spread > LARGEST_LOG_RATIO:
+    if abs(coefficient) + spread > LARGEST_LOG_RATIO:
         return nothing
     return replace(
         nothing,

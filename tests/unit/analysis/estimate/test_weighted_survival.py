@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis.estimate.cumulative_incidence import cumulative_incidence, cumulative_incidence_at
 from analysis.estimate.result import Answer, EstimationError
@@ -190,3 +192,25 @@ def test_questions_that_mean_nothing_are_refused() -> None:
         weighted_incidence_at(fit, cause="c", time_days=1)
     with pytest.raises(EstimationError, match="named once"):
         weighted_curves(weighted((1, 0, 3, "a", 1.0)), causes=["a", "a"], confidence=0.95)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.integers(0, 4), st.integers(1, 8), st.sampled_from((*CAUSES, "censored")), st.sampled_from((0.0, 0.1, 1.0, 7.5))
+        ),
+        max_size=9,
+    )
+)  # fmt: skip
+def test_every_small_table_has_limits_around_its_value_or_a_reason(rows: list[tuple[int, int, str, float]]) -> None:
+    numbered = [(person, row[0], row[0] + row[1], row[2], row[3]) for person, row in enumerate(rows)]
+    fit = fitted(weighted(*numbered))
+    for day in (0, 3, 7, 12):
+        answers = every(fit, day)
+        if answers[0].value is None:
+            assert answers[0].reason
+            continue
+        values = [answer.value or 0.0 for answer in answers]
+        assert sum(values) == pytest.approx(1.0, abs=1e-12)
+        assert all(answer.lower is not None and answer.upper is not None for answer in answers)
