@@ -3,9 +3,6 @@
 Owns the fit, its variance with the estimated censoring distribution, and the ratios read from it. The effect on the hazard
 of those still at risk, which asks another question, belongs in `cox`; the curves in `cumulative_incidence`.
 
-Who ended by another cause stays in the risk sets with a weight that falls as censoring would have taken them: G(t-) / G of
-the day before the end, G the Kaplan-Meier of censoring. So each risk set is two sums, one to the end of time and one
-from its start, and a step is linear in persons.
 Source: Fine and Gray 1999, JASA 94:496; Geskus 2011, Biometrics 67:39.
 """
 
@@ -22,17 +19,14 @@ from numpy.typing import NDArray
 from analysis.estimate.confidence import LARGEST_LOG_RATIO, normal_quantile, tail_probability, wald_p_value
 from analysis.estimate.endings import CENSORED
 from analysis.estimate.result import Answer, EstimationError, not_estimable
+from analysis.estimate.subdistribution import SubdistributionSets, evaluate, maximised, residuals
 
 METHOD = "fine_gray_robust"
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
-
-STEP_PRECISION = 1e-10  # in standard deviations of the covariate
-MAXIMUM_STEPS = 25
-MAXIMUM_HALVINGS = 30
 _LEAST_EIGENVALUE = 1e-9
-# Information kept on the way from coefficients of 0: below, the likelihood is flat and what is left is rounding.
-_LEAST_INFORMATION = 1e-8
+# Robust over model-based standard error: below, what persons add to the score sums to rounding.
+_NO_SPREAD = 1e-7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +67,7 @@ def fine_gray(persons: pl.DataFrame, *, cause: str, covariates: Sequence[str], c
     tail_probability(confidence)
     rows, x = _checked(persons, covariates)
     is_own = (rows["cause"] == cause).to_numpy()
-    sets = _Sets.of(rows["time_days"].to_numpy(), is_own, (rows["cause"] == CENSORED).to_numpy())
+    sets = SubdistributionSets.of(rows["time_days"].to_numpy(), is_own, (rows["cause"] == CENSORED).to_numpy())
     fit = FineGrayFit(
         covariates=tuple(covariates),
         coefficients=np.empty(0),
@@ -91,21 +85,23 @@ def fine_gray(persons: pl.DataFrame, *, cause: str, covariates: Sequence[str], c
         return fit
     middle, scale = x.mean(axis=0), x.std(axis=0)
     standard = (x - middle) / scale
-    start = _evaluate(sets, standard, np.zeros(len(covariates)))
+    start = evaluate(sets, standard, np.zeros(len(covariates)))
     diagonal = np.diag(start.information)
     if diagonal.min() <= _LEAST_EIGENVALUE * fit.event_count:
         return replace(fit, reason="a covariate does not vary within any risk set")
     if np.linalg.eigvalsh(start.information / np.sqrt(np.outer(diagonal, diagonal)))[0] < _LEAST_EIGENVALUE:
         return replace(fit, reason=f"collinear: {', '.join(covariates)}")
-    found = _maximised(sets, standard, start)
+    found = maximised(sets, standard, start)
     if found is None:
         return replace(fit, reason="the likelihood has no finite maximum")
     beta, point = found
     inverse = np.linalg.inv(point.information)
-    eta, psi = _residuals(sets, standard, point)
+    eta, psi = residuals(sets, standard, point)
     rescaled = inverse / scale
     covariance = rescaled.T @ (eta + psi).T @ (eta + psi) @ rescaled
     fixed = rescaled.T @ eta.T @ eta @ rescaled
+    if (np.diag(covariance) <= _NO_SPREAD**2 * np.diag(inverse) / scale**2).any():
+        return replace(fit, reason="what persons add to the score cancels: no robust standard error")
     return replace(
         fit,
         coefficients=beta / scale,
@@ -136,7 +132,7 @@ def subdistribution_hazard_ratio(fit: FineGrayFit, covariate: str) -> Answer:
     index = fit.covariates.index(covariate)
     coefficient, error = float(fit.coefficients[index]), float(fit.standard_errors[index])
     spread = normal_quantile(fit.confidence) * error
-    if error <= 0.0 or abs(coefficient) + spread > LARGEST_LOG_RATIO:
+    if abs(coefficient) + spread > LARGEST_LOG_RATIO:
         return nothing
     return replace(
         nothing,
@@ -149,145 +145,6 @@ def subdistribution_hazard_ratio(fit: FineGrayFit, covariate: str) -> Answer:
         standard_error=error,
         p_value=wald_p_value(coefficient / error),
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sets:
-    """Days on which anybody ends, and who ends how on which of them.
-
-    `day`: per person, the index of the day. `events`, `censored`, `for_censoring`: per day, events of the cause, censored
-    persons, and those at risk of censoring. `staying`: per day, G before it. `is_other`: per person, ended by another cause.
-    """
-
-    day: NDArray[np.intp]
-    is_own: Booleans
-    is_other: Booleans
-    is_censored: Booleans
-    events: Floats
-    censored: Floats
-    for_censoring: Floats
-    staying: Floats
-
-    @classmethod
-    def of(cls, time_days: NDArray[np.int64], is_own: Booleans, is_censored: Booleans) -> _Sets:
-        days, day = np.unique(time_days, return_inverse=True)
-        ended = np.bincount(day, minlength=days.size).astype(float)
-        events = np.bincount(day[is_own], minlength=days.size).astype(float)
-        censored = np.bincount(day[is_censored], minlength=days.size).astype(float)
-        for_censoring = np.cumsum(ended[::-1])[::-1] - (ended - censored)
-        leaving = np.divide(censored, for_censoring, out=np.zeros(days.size), where=censored > 0)
-        staying = np.concatenate(([1.0], np.cumprod(1.0 - leaving)[:-1])) if days.size else np.empty(0)
-        return cls(
-            day=day,
-            is_own=is_own,
-            is_other=~(is_own | is_censored),
-            is_censored=is_censored,
-            events=events,
-            censored=censored,
-            for_censoring=for_censoring,
-            staying=staying,
-        )
-
-    def gone(self, values: Floats) -> Floats:
-        """Per day, the sum over those who ended before it by another cause, each over G at the own end."""
-        weighted = values[self.is_other] / self.staying[self.day[self.is_other]]
-        summed = np.bincount(self.day[self.is_other], weighted, minlength=self.staying.size).astype(float)
-        before: Floats = np.concatenate(([0.0], np.cumsum(summed)[:-1]))
-        return before
-
-    def sums(self, values: Floats) -> Floats:
-        """Per day, the weighted sum over the risk set."""
-        summed = np.bincount(self.day, values, minlength=self.staying.size).astype(float)
-        there: Floats = np.cumsum(summed[::-1])[::-1] + self.staying * self.gone(values)
-        return there
-
-
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """The log partial likelihood, its derivatives, and on each day the hazard and the mean of the covariates."""
-
-    log_likelihood: float
-    score: Floats
-    information: Floats
-    weights: Floats
-    hazards: Floats
-    means: Floats
-
-
-def _evaluate(sets: _Sets, x: Floats, beta: Floats) -> _Point:
-    predictor = x @ beta
-    shift = float(predictor.max())
-    weights: Floats = np.exp(predictor - shift)
-    count = x.shape[1]
-    happens = sets.events > 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        totals = sets.sums(weights)
-        hazards = np.where(happens, sets.events / totals, 0.0)
-        means = np.column_stack([np.where(happens, sets.sums(weights * x[:, i]) / totals, 0.0) for i in range(count)])
-        information = np.empty((count, count))
-        for i in range(count):
-            for j in range(i + 1):
-                products = np.where(happens, sets.sums(weights * x[:, i] * x[:, j]) / totals, 0.0)
-                information[i, j] = information[j, i] = float(sets.events @ (products - means[:, i] * means[:, j]))
-        logs = np.log(totals[happens])
-    log_likelihood = float((predictor[sets.is_own] - shift).sum() - sets.events[happens] @ logs)
-    score = x[sets.is_own].sum(axis=0) - sets.events @ means
-    return _Point(log_likelihood, score, information, weights, hazards, means)
-
-
-def _maximised(sets: _Sets, x: Floats, start: _Point) -> tuple[Floats, _Point] | None:
-    beta, point = np.zeros(x.shape[1]), start
-    for _ in range(MAXIMUM_STEPS):
-        try:
-            step = np.linalg.solve(point.information, point.score)
-        except np.linalg.LinAlgError:
-            return None
-        factor, least = 1.0, point.log_likelihood - 1e-10 * max(1.0, abs(point.log_likelihood))
-        tried = _evaluate(sets, x, beta + step)
-        for _ in range(MAXIMUM_HALVINGS):
-            if tried.log_likelihood >= least:
-                break
-            factor /= 2.0
-            tried = _evaluate(sets, x, beta + factor * step)
-        beta, point = beta + factor * step, tried
-        if (np.diag(point.information) < _LEAST_INFORMATION * np.diag(start.information)).any():
-            return None
-        if factor == 1.0 and float(np.abs(step).max()) < STEP_PRECISION:
-            return beta, point
-    return None
-
-
-def _residuals(sets: _Sets, x: Floats, point: _Point) -> tuple[Floats, Floats]:
-    """What each person adds to the score: through the own risk sets, and through the censoring distribution."""
-
-    def after(values: Floats) -> Floats:
-        summed: Floats = np.cumsum(values[::-1])[::-1]
-        return summed - values
-
-    eta, psi = np.zeros_like(x), np.zeros_like(x)
-    later = after(sets.staying * point.hazards)
-    hazard = np.cumsum(point.hazards)
-    other, own_staying = sets.is_other, sets.staying[sets.day[sets.is_other]]
-    at_risk = np.where(sets.censored > 0, sets.for_censoring, 1.0)
-    for i in range(x.shape[1]):
-        pulled = point.hazards * point.means[:, i]
-        pulled_later = after(sets.staying * pulled)
-        eta[:, i] = -point.weights * (x[:, i] * hazard[sets.day] - np.cumsum(pulled)[sets.day])
-        eta[sets.is_own, i] += x[sets.is_own, i] - point.means[sets.day[sets.is_own], i]
-        beyond = x[other, i] * later[sets.day[other]] - pulled_later[sets.day[other]]
-        eta[other, i] -= point.weights[other] * beyond / own_staying
-        # Censoring on a day takes weight from who ended by another cause up to it, in the risk sets after it.
-        here = sets.gone(point.weights * x[:, i]), sets.gone(point.weights)
-        today = [
-            np.bincount(sets.day[other], values[other] / own_staying, minlength=sets.staying.size)
-            for values in (point.weights * x[:, i], point.weights)
-        ]
-        taken = ((here[0] + today[0]) * later - (here[1] + today[1]) * pulled_later) / at_risk
-        expected = np.cumsum(taken * sets.censored / at_risk)
-        before = np.concatenate(([0.0], expected[:-1]))
-        psi[:, i] = -np.where(sets.is_censored, expected[sets.day], before[sets.day])
-        psi[sets.is_censored, i] += taken[sets.day[sets.is_censored]]
-    return eta, psi
 
 
 def _no_maximum(x: Floats, is_own: Booleans, covariates: Sequence[str]) -> str:

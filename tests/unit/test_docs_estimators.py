@@ -23,6 +23,8 @@ ESTIMATORS = (
     "restricted_mean_time_lost", "log_rank", "log_rank_trend", "gray_test", "fine_gray",
     "subdistribution_hazard_ratio",
     "proportional_hazards_test", "piecewise_hazard_ratios",
+    "subdistribution_hazard_ratio", "nelson_aalen", "cumulative_hazard_at",
+    "weighted_curves", "weighted_survival_at", "weighted_incidence_at",
     "minimal_detectable_odds_ratio", "minimal_detectable_rate_ratio", "minimal_detectable_hazard_ratio",
 )  # fmt: skip
 

@@ -201,3 +201,21 @@ def test_causes_and_survival_sum_to_one_whatever_the_order_of_rows(rows: list[Ro
     again = fitted(*mixed, confidence=0.9)
     assert again.curve.equals(fit.curve)
     assert again.survival.equals(fit.survival)
+
+
+def test_limits_cover_the_planted_incidence() -> None:
+    # Cause a takes 3 of 10 whatever the day of the ending, days uniform on 1..100, follow-up uniform on 20..120.
+    rng = np.random.default_rng(7)
+    covered = {30: 0, 60: 0}
+    rounds, size = 500, 150
+    for _ in range(rounds):
+        day, end = rng.integers(1, 101, size), rng.integers(20, 121, size)
+        cause = np.where(day > end, CENSORED, np.where(rng.random(size) < 0.3, "a", "b"))
+        frame = pl.DataFrame({"entry_days": 0, "time_days": np.minimum(day, end), "cause": cause, "count": 1})
+        fit = cumulative_incidence(frame, causes=CAUSES, confidence=0.95)
+        for asked in covered:
+            answer = by(fit, "a", asked)
+            assert answer.lower is not None
+            assert answer.upper is not None
+            covered[asked] += answer.lower <= 0.3 * asked / 100 <= answer.upper
+    assert all(0.925 <= count / rounds <= 0.975 for count in covered.values())

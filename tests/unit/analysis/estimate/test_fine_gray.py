@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis.estimate.cox import cox
 from analysis.estimate.fine_gray import FineGrayFit, fine_gray, subdistribution_hazard_ratio
@@ -125,6 +127,13 @@ def test_without_a_maximum_there_is_a_reason(rows: list[tuple[int, str, float]],
     assert (answer.status, answer.reason, answer.value) == ("not_estimable", reason, None)
 
 
+def test_residuals_that_cancel_have_no_standard_error() -> None:
+    # Two tied events, one a level: each is its own expectation, whatever the coefficient of 0.
+    answer = subdistribution_hazard_ratio(fit_x(persons((3, "a", 1.0), (3, "a", 0.0))), "x")
+    assert (answer.status, answer.value) == ("not_estimable", None)
+    assert answer.reason == "what persons add to the score cancels: no robust standard error"
+
+
 def test_covariates_that_repeat_each_other_are_collinear() -> None:
     frame = pl.DataFrame(TRUTH[2]["persons"], strict=False).with_columns(twice=2 * pl.col("age"))
     fit = fine_gray(frame, cause="death", covariates=["age", "twice"], confidence=0.95)
@@ -145,3 +154,16 @@ def test_frames_that_mean_nothing_are_refused() -> None:
         fine_gray(frame, cause="a", covariates=["x", "x"], confidence=0.95)
     with pytest.raises(EstimationError, match="no covariate 'y'"):
         subdistribution_hazard_ratio(fit_x(frame), "y")
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(1, 6), st.sampled_from(("a", "b", "censored")), st.sampled_from((0.0, 0.5, 1.0))), max_size=10
+    )
+)  # fmt: skip
+def test_every_small_table_has_finite_limits_or_a_reason(rows: list[tuple[int, str, float]]) -> None:
+    answer = subdistribution_hazard_ratio(fit_x(persons(*rows)), "x")
+    assert answer.reason or (
+        answer.lower is not None and answer.upper is not None and answer.standard_error is not None
+    )

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analysis.estimate.endings import CENSORED, ENDING_COLUMNS
 from analysis.estimate.gray import gray_test
@@ -117,3 +119,17 @@ def test_questions_that_mean_nothing_are_refused() -> None:
         gray_test(frame, causes=["x"], cause="x")
     with pytest.raises(EstimationError, match="no delayed entry"):
         gray_test(endings(("a", 2, 5, "x", 3)), causes=["x"], cause="x")
+
+
+@settings(deadline=None, max_examples=200)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from("abc"), st.just(0), st.integers(1, 6), st.sampled_from(("x", "y", CENSORED)), st.integers(1, 3)
+        ),
+        max_size=12,
+    )
+)  # fmt: skip
+def test_every_small_table_has_a_finite_answer_or_a_reason(rows: list[Row]) -> None:
+    answer = gray_test(endings(*rows), causes=["x", "y"], cause="x")
+    assert answer.reason or (answer.value is not None and answer.value >= 0.0 and answer.p_value is not None)
