@@ -20,7 +20,7 @@ ESTIMATORS = (
     "conditional_logistic", "firth_conditional_logistic", "exact_logistic", "propensity", "equipoise",
     "overlap_weights", "inverse_probability_weights", "effective_sample_size", "standardised_differences", "match",
     "proportional_hazards_test", "piecewise_hazard_ratios", "recurrent_rows", "andersen_gill",
-    "prentice_williams_peterson", "mean_cumulative_count", "mean_count_at",
+    "prentice_williams_peterson", "mean_cumulative_count", "mean_count_at", "censoring_weights",
     "minimal_detectable_odds_ratio", "minimal_detectable_rate_ratio", "minimal_detectable_hazard_ratio",
 )  # fmt: skip
 
