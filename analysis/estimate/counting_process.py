@@ -88,26 +88,31 @@ def counting_rows(
     )
 
 
-def cut_at(frame: pl.DataFrame, days: Sequence[int]) -> pl.DataFrame:
-    """The same rows, those that cross one of the days cut there: the event stays with the last piece.
+def cut_at(frame: pl.DataFrame, days: Sequence[int], *, last_only: Sequence[str] = ("event",)) -> pl.DataFrame:
+    """The same rows, those that cross one of the days cut there: what happens at the stop stays with the last piece.
 
-    frame: `start_day`, `stop_day`, `event` and any other columns, which are carried along. A row (start, stop] with
-    start < day < stop becomes (start, day] and (day, stop]. Pieces of a row stand together, in the order of time.
+    frame: `start_day`, `stop_day`, the columns of `last_only` (0 on all pieces but the last) and any others, which are
+    carried along. A row (start, stop] with start < day < stop becomes (start, day] and (day, stop]. Pieces of a row stand
+    together, in the order of time.
     Raises EstimationError for days that do not rise.
     """
     if any(day >= following for day, following in itertools.pairwise(days)):
         raise EstimationError(f"days to cut at must rise, got {', '.join(map(str, days))}")
-    pieces = frame.with_row_index("_row")
-    for day in days:
-        is_crossed = (pl.col("start_day") < day) & (pl.col("stop_day") > day)
-        crossed = pieces.filter(is_crossed)
-        pieces = pl.concat(
-            [
-                pieces.filter(~is_crossed),
-                crossed.with_columns(
-                    stop_day=pl.lit(day).cast(frame.schema["stop_day"]), event=pl.lit(0).cast(frame.schema["event"])
-                ),
-                crossed.with_columns(start_day=pl.lit(day).cast(frame.schema["start_day"])),
-            ]
-        )
-    return pieces.sort("_row", "start_day").drop("_row")
+    cuts = np.asarray(days, dtype=np.int64)
+    starts, stops = (frame[column].cast(pl.Int64).to_numpy() for column in ("start_day", "stop_day"))
+    first, end = np.searchsorted(cuts, starts, side="right"), np.searchsorted(cuts, stops, side="left")
+    pieces = np.maximum(0, end - first) + 1
+    row = np.repeat(np.arange(frame.height), pieces)
+    piece = np.arange(row.size) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    is_last = piece == pieces[row] - 1
+    start, stop = starts[row], stops[row]
+    start[piece > 0] = cuts[(first[row] + piece - 1)[piece > 0]]
+    stop[~is_last] = cuts[(first[row] + piece)[~is_last]]
+    return frame[row].with_columns(
+        pl.Series("start_day", start).cast(frame.schema["start_day"]),
+        pl.Series("stop_day", stop).cast(frame.schema["stop_day"]),
+        *(
+            pl.when(pl.Series(is_last)).then(column).otherwise(0).cast(frame.schema[column]).alias(column)
+            for column in last_only
+        ),
+    )
