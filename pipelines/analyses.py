@@ -148,7 +148,14 @@ ANALYSES: tuple[Analysis, ...] = (
     Analysis(
         time_zero_groups.ANALYSIS,
         "Odds ratios from the day on which a second study drug is added, with propensity scores and diagnostics.",
-        ("cohort.comparison", "cohort.comparison_time", "spec.exposure_rule", "spec.outcome", "meta.source"),
+        (
+            "cohort.comparison",
+            "cohort.comparison_time",
+            "cohort.comparison_record",
+            "spec.exposure_rule",
+            "spec.outcome",
+            "meta.source",
+        ),
         questions.ask_time_zero,
     ),
     Analysis(

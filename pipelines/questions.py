@@ -158,6 +158,8 @@ def ask_joint(build: Build) -> tuple[list[Estimate], None]:
 
 def ask_time_zero(build: Build) -> Findings:
     """The comparison from time zero, with its gates."""
+    outcomes = build.warehouse.read("spec.outcome")
+    gap_days = dict(outcomes.select("outcome_id", "episode_gap_days").iter_rows())
     estimates, diagnostics = time_zero.time_zero_comparison(
         build.warehouse.read("cohort.comparison"),
         build.warehouse.read("cohort.comparison_time"),
@@ -165,6 +167,7 @@ def ask_time_zero(build: Build) -> Findings:
         rules=rule_names(build),
         negative_controls=negative_controls(build.warehouse),
         is_assessable=outcomes_are_assessable(build),
+        recurrence=(build.warehouse.read("cohort.comparison_record"), gap_days),
         has_deaths=bool(build.warehouse.read("meta.source")["has_death"][0]),
     )
     return Findings(estimates, diagnostics)

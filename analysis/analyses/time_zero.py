@@ -6,7 +6,7 @@ Source: D'Agostino 1990, Stat Med 9:1501 (pooled logistic regression); definitio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -14,7 +14,9 @@ import polars as pl
 from analysis.analyses import NO_RECORDS
 from analysis.analyses.gates import Diagnostic, NegativeControls, gated, judge_detectable, judge_negative_controls
 from analysis.analyses.time_zero_groups import ANALYSIS, CRUDE, MATCHED, OVERLAP, Groups, groups_of_rule
-from analysis.analyses.time_zero_survival import hazard_answer, incidence_answers
+from analysis.analyses.time_zero_periods import in_periods
+from analysis.analyses.time_zero_recurrent import mean_counts, recurrent_ratios, recurrent_rows_of
+from analysis.analyses.time_zero_survival import DIFFERENCE, hazard_answer, incidence_answers, weighted_incidence
 from analysis.estimate.adjusted import adjusted_odds_ratio
 from analysis.estimate.e_value import e_value
 from analysis.estimate.empirical_calibration import calibrated
@@ -30,7 +32,6 @@ METHODS = {
     CRUDE: "pooled_logistic_robust", OVERLAP: "pooled_logistic_overlap_robust", MATCHED: "pooled_logistic_matched_robust",
 }  # fmt: skip
 GROUPS = {1: "combination", 0: "one_drug"}
-_BANDS = (90, 365)  # days since time zero at which the baseline risk may change
 
 
 def time_zero_comparison(
@@ -41,16 +42,19 @@ def time_zero_comparison(
     rules: Sequence[str],
     negative_controls: Sequence[str],
     is_assessable: bool,
+    recurrence: tuple[pl.DataFrame, Mapping[str, int]] | None = None,
     has_deaths: bool = True,
 ) -> tuple[list[Estimate], list[Diagnostic]]:
     """Combination against one drug for every outcome that the study asks for, with its diagnostics.
 
-    comparison: `cohort.comparison`; time: `cohort.comparison_time`. Crude, overlap-weighted and matched; pooled logistic regression over
-    periods with the time since time zero in three bands, limits robust to persons who serve in several sets. Beside it the
-    rates, the minimal detectable ratio, the E-value and, with enough negative controls, the calibrated ratio. The negative controls
-    are followed under the first rule, and what they say holds for the others. An estimate that fails a gate has status
-    `gate_failed` and keeps its numbers. Weights are taken as known, which makes limits of weighted estimates a little too wide.
-    Misleads when severity that the covariates do not hold decides on the second drug.
+    comparison: `cohort.comparison`; time: `cohort.comparison_time`; recurrence: `cohort.comparison_record` and the days within which
+    a record of each outcome is the same event; without it only first events count.
+    Crude, overlap-weighted and matched; pooled logistic regression over periods with the time since time zero in three bands, limits
+    robust to persons who serve in several sets, and hazard ratios beside. Then the rates, probabilities by a day with their
+    difference, events that recur, the minimal detectable ratio, the E-value and, with enough negative controls, the
+    calibrated ratio. The negative controls are followed under the first rule, and what they say holds for the others. An
+    estimate that fails a gate has status `gate_failed` and keeps its numbers. Weights are taken as known, which makes limits of
+    weighted estimates a little too wide. Misleads when severity that the covariates do not hold decides on the second drug.
     """
     wanted = [c.outcome for c in spec.contrast if c.estimator == ANALYSIS]
     if not wanted:
@@ -66,7 +70,7 @@ def time_zero_comparison(
         estimates += _counts(groups, rule)
         for population in POPULATIONS:
             followed = time.filter((pl.col("exposure_rule") == rule) & (pl.col("population") == population))
-            asked = _Asked(rule, population, spec, groups, followed, has_deaths=has_deaths)
+            asked = _Asked(rule, population, spec, groups, followed, has_deaths=has_deaths, recurrence=recurrence)
             if rule == rules[0]:
                 ratios = {name: {way: asked.answer(name, way) for way in METHODS} for name in negative_controls}
                 for way in METHODS:
@@ -104,10 +108,19 @@ class _Asked:
     """One exposure rule and population: its members with follow-up, and the answers they give."""
 
     def __init__(
-        self, rule: str, population: str, spec: StudySpec, groups: Groups, followed: pl.DataFrame, *, has_deaths: bool
+        self,
+        rule: str,
+        population: str,
+        spec: StudySpec,
+        groups: Groups,
+        followed: pl.DataFrame,
+        *,
+        has_deaths: bool,
+        recurrence: tuple[pl.DataFrame, Mapping[str, int]] | None = None,
     ) -> None:
         self.rule, self.population, self.spec, self.groups = rule, population, spec, groups
         self.has_deaths = has_deaths
+        self.recurrence = recurrence
         self.followed = followed.drop("is_combination", "person_id").join(
             groups.members, on=["set_number", "member_number"], how="inner", maintain_order="left"
         )
@@ -175,9 +188,7 @@ class _Asked:
         estimates.append(Estimate(replace(question, estimand="minimal_detectable_ratio"), detectable))
         followed = self.followed.filter(pl.col("outcome_id") == outcome)
         estimates += [
-            Estimate(
-                replace(question, estimand="cumulative_incidence", comparator_id="", level=group, time_days=day), answer
-            )
+            Estimate(_by_day(question, group, day), answer)
             for group, day, answer in incidence_answers(
                 followed,
                 GROUPS,
@@ -186,8 +197,15 @@ class _Asked:
                 has_deaths=self.has_deaths,
             )
         ]
+        weighted = weighted_incidence(
+            followed, self.groups, GROUPS, days=self.spec.analysis.persistence_days, confidence=confidence
+        )
+        failures = {way: [*self.groups.failures[way], controls[way].failure, too_few] for way in METHODS}
+        estimates += [
+            gated(Estimate(_by_day(question, level, day), answer), failures[OVERLAP]) for level, day, answer in weighted
+        ]
+        estimates += self._recurrent(outcome, followed, failures)
         for way, method in METHODS.items():
-            failures = [*self.groups.failures[way], controls[way].failure, too_few]
             answers = [self.answer(outcome, way)]
             error = controls[way].error
             if error is not None and way != CRUDE:
@@ -195,16 +213,35 @@ class _Asked:
                 answers.append(replace(adjusted, method=f"{method}_calibrated"))
             if way == CRUDE and (exact := self._exact(outcome)) is not None:
                 answers.append(exact)
-            estimates += [gated(Estimate(question, answer), failures) for answer in answers]
+            estimates += [gated(Estimate(question, answer), failures[way]) for answer in answers]
             ratio = Estimate(
                 replace(question, estimand="hazard_ratio"),
                 hazard_answer(followed, self.groups, way, confidence=confidence),
             )
-            estimates.append(gated(ratio, failures))
+            estimates.append(gated(ratio, failures[way]))
             if way == OVERLAP:
                 strength = e_value(answers[0], scale="risk_ratio")
-                estimates.append(gated(Estimate(replace(question, estimand="e_value"), strength), failures))
+                estimates.append(gated(Estimate(replace(question, estimand="e_value"), strength), failures[way]))
         return estimates, [row]
+
+    def _recurrent(self, outcome: str, followed: pl.DataFrame, failures: dict[str, list[str]]) -> list[Estimate]:
+        """Later events too, under the rule whose records were given."""
+        if self.recurrence is None:
+            return []
+        all_records, gap_days = self.recurrence
+        records = all_records.filter((pl.col("outcome_id") == outcome) & (pl.col("exposure_rule") == self.rule))
+        rows = recurrent_rows_of(followed, records, gap_days=gap_days[outcome])
+        settings, question = self.spec.analysis, self.question(outcome)
+        counts = mean_counts(
+            followed, rows, GROUPS, days=settings.persistence_days, confidence=settings.confidence_level
+        )
+        return [
+            Estimate(replace(_by_day(question, group, day), estimand="mean_cumulative_count"), answer)
+            for group, day, answer in counts
+        ] + [
+            gated(Estimate(replace(question, estimand="hazard_ratio"), answer), failures[way])
+            for way, answer in recurrent_ratios(rows, self.groups, confidence=settings.confidence_level)
+        ]
 
     def _rates(self, outcome: str) -> dict[str, Answer]:
         held = self.followed.filter(pl.col("outcome_id") == outcome)
@@ -240,42 +277,13 @@ class _Asked:
         return replace(answer, method="pooled_periods_exact_conditional")
 
 
-def in_periods(held: pl.DataFrame, *, period_days: int) -> pl.DataFrame:
-    """Follow-up cut into periods, as rows that count equal ones.
-
-    held: one row a member with `start_day`, `stop_day`, `event_count`, `is_combination` and any weights; periods are counted from
-    `start_day`, the last may be shorter. Columns added: `event` (0, 1), `period_count`, `combination` (0.0, 1.0) and `from_day_90`,
-    `from_day_365`: 1.0 where the period begins on or after that day. An event falls in the last period.
-    """
-    numbered = held.with_row_index("member").with_columns(
-        periods=((pl.col("stop_day") - pl.col("start_day") - 1) // period_days + 1).cast(pl.Int64)
+def _by_day(question: Question, level: str, day: int) -> Question:
+    """The probability of the outcome by a day, of a group or as the difference of both."""
+    is_difference = level == DIFFERENCE
+    return replace(
+        question,
+        estimand="risk_difference" if is_difference else "cumulative_incidence",
+        comparator_id=question.comparator_id if is_difference else "",
+        level="combination" if is_difference else level,
+        time_days=day,
     )
-    edges = [0, *_BANDS]
-    parts = []
-    for place, edge in enumerate(edges):
-        before = _periods_before(edge, period_days)
-        after = _periods_before(edges[place + 1], period_days) if place + 1 < len(edges) else pl.col("periods")
-        parts.append(
-            numbered.with_columns(
-                period_count=(after - before).cast(pl.Int64),
-                has_event=(pl.col("event_count") == 1) & (pl.col("periods") > before) & (pl.col("periods") <= after),
-                **{f"from_day_{day}": pl.lit(float(edge >= day)) for day in _BANDS},
-            )
-        )
-    banded = pl.concat(parts).filter(pl.col("period_count") > 0)
-    event = banded.filter("has_event").with_columns(period_count=pl.lit(1, pl.Int64), event=pl.lit(1))
-    quiet = banded.with_columns(
-        period_count=pl.col("period_count") - pl.col("has_event").cast(pl.Int64), event=pl.lit(0)
-    ).filter(pl.col("period_count") > 0)
-    return (
-        pl.concat([quiet, event])
-        .with_columns(combination=pl.col("is_combination").cast(pl.Float64))
-        .sort("member", "from_day_90", "from_day_365", "event")
-        .drop("member", "periods", "has_event")
-    )
-
-
-def _periods_before(day: int, period_days: int) -> pl.Expr:
-    """Periods of a member that begin before a day since time zero."""
-    reached = (pl.lit(day) - pl.col("start_day") + period_days - 1) // period_days
-    return reached.clip(lower_bound=0).clip(upper_bound=pl.col("periods"))

@@ -5,8 +5,10 @@ Owns what is told of one outcome and kind of follow-up besides the odds ratio. G
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
@@ -14,12 +16,16 @@ from analysis.analyses.time_zero_groups import CRUDE, MATCHED, OVERLAP, Groups
 from analysis.estimate.cox import cox, hazard_ratio
 from analysis.estimate.cumulative_incidence import cumulative_incidence, cumulative_incidence_at
 from analysis.estimate.result import Answer, not_estimable
+from analysis.estimate.weighted_survival import weighted_curves, weighted_incidence_at
 
 HAZARD_METHODS = {
     CRUDE: "cox_efron_crude_robust",
     OVERLAP: "cox_efron_overlap_robust",
     MATCHED: "cox_efron_matched_robust",
 }
+WEIGHTED_METHOD = "weighted_aalen_johansen_robust"
+DIFFERENCE_METHOD = "weighted_aalen_johansen_difference_mover"
+DIFFERENCE = "difference"
 NO_DEATHS = "the source has no deaths: who died is taken for censored, which makes the probability too high"
 
 
@@ -69,3 +75,55 @@ def incidence_answers(
             reasons = [answer.reason, "" if has_deaths else NO_DEATHS]
             found.append((name, day, replace(answer, reason="; ".join(r for r in reasons if r))))
     return found
+
+
+def weighted_incidence(
+    followed: pl.DataFrame, groups: Groups, names: Mapping[int, str], *, days: Sequence[int], confidence: float
+) -> list[tuple[str, int, Answer]]:
+    """Overlap-weighted probability of the outcome by each day in either group, death competing, and its difference (`difference`).
+
+    Limits of the probabilities are robust log-log, those of the difference combine them (MOVER; Newcombe 1998, Stat Med 17:873).
+    Weights are taken as known, and persons who serve in several sets count each time.
+    """
+    if groups.reasons[OVERLAP]:
+        return [
+            (name, day, not_estimable(WEIGHTED_METHOD, groups.reasons[OVERLAP]))
+            for name in (*names.values(), DIFFERENCE)
+            for day in days
+        ]
+    numbered = (
+        followed.sort("set_number", "member_number")
+        .with_row_index("member")
+        .with_columns(pl.col("member").cast(pl.Int64))
+    )
+    found: dict[tuple[str, int], Answer] = {}
+    for group, name in names.items():
+        rows = numbered.filter((pl.col("is_combination") == group) & (pl.col(OVERLAP) > 0.0)).select(
+            person_id="member", entry_days="start_day", time_days="stop_day", cause="ending", weight=OVERLAP
+        )
+        fit = weighted_curves(rows, causes=("event", "death"), confidence=confidence) if rows.height else None
+        for day in days:
+            found[name, day] = (
+                weighted_incidence_at(fit, cause="event", time_days=day)
+                if fit
+                else not_estimable(WEIGHTED_METHOD, "nobody followed")
+            )
+    told = [(name, day, answer) for (name, day), answer in found.items()]
+    one, other = names.values()
+    return told + [(DIFFERENCE, day, _difference(found[one, day], found[other, day], confidence)) for day in days]
+
+
+def _difference(exposed: Answer, comparator: Answer, confidence: float) -> Answer:
+    counts: dict[str, Any] = {
+        "person_count": (exposed.person_count or 0) + (comparator.person_count or 0),
+        "event_count": (exposed.event_count or 0) + (comparator.event_count or 0),
+    }
+    numbers = [(a.value, a.lower, a.upper) for a in (exposed, comparator)]
+    if any(number is None for row in numbers for number in row):
+        reason = exposed.reason or comparator.reason or "a group has no limits"
+        return not_estimable(DIFFERENCE_METHOD, reason, **counts)
+    (one, low_one, high_one), (two, low_two, high_two) = numbers
+    return Answer(
+        method=DIFFERENCE_METHOD, value=one - two, lower=one - two - math.hypot(one - low_one, high_two - two),  # type: ignore[operator]
+        upper=one - two + math.hypot(high_one - one, two - low_two), confidence_level=confidence, **counts,  # type: ignore[operator]
+    )  # fmt: skip

@@ -1,7 +1,8 @@
 -- Follow-up of the comparison from time zero, by outcome, inside the observed period that holds it. as_treated: until either drug of a pair,
 -- or the one drug, is neither covered nor in its tail, and for one drug alone until another is; carried_forward: for the horizon, whatever
 -- becomes of the drugs. The state acts after the lag: follow-up begins lag_days after time zero and runs lag_days past the change. A
--- person with the outcome within its episode gap before that day is not at risk. Negative controls only under the primary rule. In day numbers a row is (start_day, stop_day].
+-- person with the outcome within its episode gap before that day is not at risk. Negative controls only under the primary rule. In day numbers a row is (start_day, stop_day], to the
+-- first event; follow_up_stop_day runs on past it, for events that recur.
 -- grain: exposure_rule, population, outcome_id, set_number, member_number
 WITH member AS (
   SELECT
@@ -94,7 +95,9 @@ SELECT
     WHEN f.event_date < f.latest_date THEN 'event'
     WHEN d.death_date + 1 = f.latest_date THEN 'death'
     ELSE 'censored'
-  END AS ending
+  END AS ending,
+  DATE_DIFF('day', f.time_zero, f.latest_date) AS follow_up_stop_day,
+  COALESCE(d.death_date + 1 = f.latest_date, FALSE) AS is_death
 FROM followed AS f
 LEFT JOIN staged.death AS d ON f.person_id = d.person_id
 WHERE f.start_date < f.latest_date
