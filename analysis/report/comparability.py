@@ -82,31 +82,6 @@ def way_of(method: str) -> str:
     return next((HAZARD_METHODS[way] for way, odds in METHODS.items() if odds == method), "")
 
 
-def probability(view: View) -> list[Row]:
-    """Probability of each outcome by the days that the study sets, in those who add a drug and those who do not."""
-    rows: list[Row] = []
-    for outcome in asked(view):
-        for population in POPULATIONS:
-            for day in view.spec.analysis.persistence_days:
-                found = {
-                    str(row["level"]): row
-                    for row in view.estimates(
-                        analysis=time_zero_groups.ANALYSIS, estimand="cumulative_incidence", population=population,
-                        outcome_id=outcome, time_days=day,
-                    )
-                }  # fmt: skip
-                if any(row["value"] is not None or row["status"] == "suppressed" for row in found.values()):
-                    rows.append(
-                        {
-                            "group": f"{view.outcomes[outcome]}, {FOLLOWED[population]}",
-                            "name": f"day {day} ({day / wording.DAYS_PER_MONTH:.0f} months)",
-                            "combination": found.get("combination"),
-                            "one_drug": found.get("one_drug"),
-                        }
-                    )
-    return rows
-
-
 def _place(method: str) -> tuple[int, str]:
     """Crude first, then overlap weights and matching, each followed by its calibrated ratio."""
     base = method.removesuffix("_calibrated")
@@ -234,20 +209,6 @@ TABLES = (
         "logistic regression over periods; limits are robust to persons who serve several times. Calibrated: with the error "
         "that negative controls show taken off. What decides on a second drug and is not recorded, severity above all, can "
         "still confound every column.",
-        NO_COMPARISON,
-    ),
-    Table(
-        "time_zero_probability",
-        "comparability",
-        "Probability of the outcome after a second drug is added, and without",
-        (
-            Column("name", "By"),
-            Column("combination", "Drug added, % (limits)", "percent"),
-            Column("one_drug", "One drug, % (limits)", "percent"),
-        ),
-        probability,
-        "Aalen-Johansen with death competing, from the day on which the outcome's lag is over. Crude: the groups are not made "
-        "comparable here, and a difference may be due to who adds a drug.",
         NO_COMPARISON,
     ),
     Table(

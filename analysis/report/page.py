@@ -166,7 +166,7 @@ def _comparability_section(view: View) -> list[Section]:
     has_gates = view.frames["estimate.diagnostic"].height > 0
     parts = [
         *(
-            ["table:time_zero_comparison", "table:time_zero_probability"]
+            ["table:time_zero_comparison", "table:time_zero_probability", "table:time_zero_recurrent"]
             if comparability.asked(view) and view.outcomes_assessable
             else []
         ),

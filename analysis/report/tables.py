@@ -6,6 +6,7 @@ A new table is one more `Table` in the module of its subject. Which section it s
 from __future__ import annotations
 
 from analysis.report import (
+    after_adding,
     comparability,
     components,
     drug_class,
@@ -34,7 +35,9 @@ TABLES: tuple[Table, ...] = (
     *matched.TABLES,
     *drug_class.TABLES,
     *joint.TABLES,
-    *comparability.TABLES,
+    comparability.TABLES[0],
+    *after_adding.TABLES,
+    *comparability.TABLES[1:],
     *components.TABLES,
     *sensitivity.TABLES,
     *quality.TABLES,

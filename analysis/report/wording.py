@@ -81,6 +81,10 @@ METHODS = {
     "pooled_logistic_matched_robust": "matched by score, pooled logistic",
     "pooled_logistic_overlap_robust_calibrated": "overlap weights, calibrated",
     "pooled_logistic_matched_robust_calibrated": "matched by score, calibrated",
+    "weighted_aalen_johansen_robust": "Aalen-Johansen, overlap weights",
+    "andersen_gill_crude_robust": "any event, crude",
+    "andersen_gill_overlap_robust": "any event, overlap weights",
+    "pwp_gap_overlap_robust": "next event, overlap weights",
     "aalen_johansen_log_log": "Aalen-Johansen",
     "cox_efron_robust": "Cox, exposure split in time",
     "cox_efron_adjusted_robust": "the same, adjusted",
@@ -95,6 +99,7 @@ METHODS = {
 }
 UNADJUSTED = (
     "crude_woolf", "pooled_logistic_robust", "pooled_periods_exact_conditional", "cox_efron_crude_robust",
+    "andersen_gill_crude_robust",
 )  # fmt: skip
 ANALYSES = {
     "exposure_time": "exposure",
