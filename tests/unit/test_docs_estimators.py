@@ -21,8 +21,6 @@ ESTIMATORS = (
     "overlap_weights", "inverse_probability_weights", "effective_sample_size", "standardised_differences", "match",
     "cumulative_incidence", "cumulative_incidence_at", "restricted_mean", "restricted_mean_difference",
     "restricted_mean_time_lost", "log_rank", "log_rank_trend", "gray_test", "fine_gray",
-    "subdistribution_hazard_ratio",
-    "proportional_hazards_test", "piecewise_hazard_ratios",
     "subdistribution_hazard_ratio", "nelson_aalen", "cumulative_hazard_at",
     "weighted_curves", "weighted_survival_at", "weighted_incidence_at",
     "proportional_hazards_test", "piecewise_hazard_ratios", "recurrent_rows", "andersen_gill",
