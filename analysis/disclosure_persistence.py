@@ -76,7 +76,11 @@ def withhold_persistence(
         moments = {id(row): _moment(row, persons) for row in times if not is_small(row["person_count"], minimum)}
         kept = {moment.day for moment in kept_moments(list(moments.values()), end, minimum)}
         for row in found:
-            if row["estimand"] != "survival":
+            if row["estimand"] == "rmst_days":
+                if row["status"] == "ok" and row["time_days"] not in kept:
+                    hide(row)
+                row["event_count"] = row["person_count"] = None
+            elif row["estimand"] != "survival":
                 if few:
                     row["event_count"] = None
             elif row["status"] != "ok":

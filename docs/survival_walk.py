@@ -13,7 +13,8 @@ from pathlib import Path
 
 import polars as pl
 
-from analysis.report.wording import METHODS, REASONS, estimate_cell, named
+from analysis.report.names import METHODS
+from analysis.report.wording import REASONS, estimate_cell, named
 from benchmarks.pages import replace_part
 
 PAGE = Path(__file__).parent / "survival.md"

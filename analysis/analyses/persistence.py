@@ -8,6 +8,7 @@ import polars as pl
 
 from analysis.estimate.persistence import kaplan_meier, median_in_months, naive_median, survival_at
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, Question
+from analysis.estimate.rmst import restricted_mean
 
 ANALYSIS = "persistence"
 _GROUP = ("exposure_rule", "population", "regimen_id")
@@ -16,7 +17,7 @@ _GROUP = ("exposure_rule", "population", "regimen_id")
 def persistence(
     durations: pl.DataFrame, *, confidence: float, days: Sequence[int]
 ) -> tuple[list[Estimate], pl.DataFrame]:
-    """Medians in months, persistence at `days`, and the curves, for every rule, population and regimen.
+    """Medians in months, persistence and mean days on the pair by `days`, and the curves, for every rule, population and regimen.
 
     durations: `summary.persistence`. Any ending but censoring is the event: stop of either drug or death. The naive
     median counts ongoing episodes as ended and so is too short; it stands beside the other because the literature
@@ -35,6 +36,10 @@ def persistence(
         ]
         estimates += [
             Estimate(Question(estimand="survival", time_days=day, **asked), survival_at(km, time_days=day))
+            for day in days
+        ]
+        estimates += [
+            Estimate(Question(estimand="rmst_days", time_days=day, **asked), restricted_mean(km, horizon_days=day))
             for day in days
         ]
         texts = asked | {"comparator_id": "", "outcome_id": "", "stratum": "", "level": ""}

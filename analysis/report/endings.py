@@ -73,6 +73,13 @@ def persistence(view: View) -> list[Row]:
                         "at_risk": found["person_count"],
                         "ended": found["event_count"],
                         "share": found,
+                        "mean": view.estimate(
+                            analysis="persistence",
+                            estimand="rmst_days",
+                            regimen_id="all",
+                            population=population,
+                            time_days=day,
+                        ),
                         "is_withheld": found["status"] == "suppressed",
                     }
                 )
@@ -208,9 +215,11 @@ TABLES = (
             Column("at_risk", "At risk", "count"),
             Column("ended", "Ended so far", "count"),
             Column("share", "Share, % (limits)", "percent"),
+            Column("mean", "Mean days so far (limits)", "days", is_optional=True),
         ),
         persistence,
-        "Kaplan-Meier, follow-up as treated; ongoing combinations are censored.",
+        "Kaplan-Meier, follow-up as treated; ongoing combinations are censored. Mean days: on the combination up to that day (restricted "
+        "mean), which unlike the median is there however few have ended.",
         NO_COMBINATION,
     ),
     Table(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from analysis.report import wording
+from analysis.report import names, wording
 from analysis.report.table import Column, Table
 from analysis.report.view import Row, View
 
@@ -29,7 +29,7 @@ def unanswered(view: View) -> list[Row]:
             groups.setdefault(key, []).append(row)
     return [
         {
-            "group": wording.named(wording.ANALYSES, analysis),
+            "group": wording.named(names.ANALYSES, analysis),
             "what": _question(view, estimand, outcome, stratum, method),
             "status": wording.named(wording.STATUS_WORDS, status),
             "reason": reason,
@@ -46,7 +46,7 @@ def unanswered(view: View) -> list[Row]:
 
 
 def _question(view: View, estimand: str, outcome: str, stratum: str, method: str) -> str:
-    parts = [wording.named(wording.ESTIMANDS, estimand)]
+    parts = [wording.named(names.ESTIMANDS, estimand)]
     if outcome:
         parts.append(view.outcomes.get(outcome, wording.plain(outcome)))
     name, _, value = stratum.partition("=")

@@ -31,6 +31,7 @@ Kind = Literal[
     "rate",
     "ratio",
     "months",
+    "days",
     "excess",
 ]
 WORDS = ("text", "id", "sentence", "literature", "digest")

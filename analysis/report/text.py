@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from analysis.report import endings, outcomes, ratios, wording
+from analysis.report import endings, names, outcomes, ratios, wording
 from analysis.report.view import Row, View, total
 from analysis.report.wording import THIN, count
 
@@ -163,7 +163,7 @@ def gate(view: View) -> Gate:
         for name in ("block", "quarantine", "warn")
     }
     absent = len({row["rule_id"] for row in view.rows("quality.rule_result", status="not_assessable")})
-    gated = [row for row in view.estimates(status="gate_failed") if row["method"] not in wording.UNADJUSTED]
+    gated = [row for row in view.estimates(status="gate_failed") if row["method"] not in names.UNADJUSTED]
     share = "The share of rows set aside is withheld"
     if received is not None and aside is not None:
         share = f"{100 * aside / received if received else 0:.2f}{THIN}% of {count(received)} received rows set aside"

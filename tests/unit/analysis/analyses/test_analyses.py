@@ -162,6 +162,8 @@ def test_persistence_gives_both_medians_and_the_curve() -> None:
     assert medians["kaplan_meier_log_log"] == pytest.approx(20 / 30.4375)
     assert _find(found, estimand="survival", time_days=15).value == pytest.approx(0.75)
     assert curve["value"].to_list() == pytest.approx([1.0, 0.75, 0.5, 0.25, 0.0])
+    assert _find(found, estimand="rmst_days", time_days=15).value == pytest.approx(10 + 5 * 0.75)
+    assert _find(found, estimand="rmst_days", time_days=100).status == "not_estimable"
 
 
 def test_person_days_of_a_regimen_are_told_with_its_persons() -> None:

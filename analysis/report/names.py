@@ -1,0 +1,83 @@
+"""Names of methods, analyses and estimands as the report shows them.
+
+Owns the words only; how numbers are written is in `wording.py`.
+"""
+
+from __future__ import annotations
+
+METHODS = {
+    "woolf": "crude (Woolf)",
+    "exact_conditional": "crude, exact",
+    "mantel_haenszel": "stratified (Mantel-Haenszel)",
+    "exact_conditional_stratified": "stratified, exact",
+    "kaplan_meier_log_log": "Kaplan-Meier",
+    "naive_order_statistic": "naive (ongoing counted as ended)",
+    "garwood": "exact Poisson",
+    "clopper_pearson": "exact binomial",
+    "conditional_logistic_profile": "matched (conditional logistic)",
+    "conditional_logistic_adjusted_profile": "matched and adjusted",
+    "firth_conditional_logistic_profile": "matched, penalised (Firth)",
+    "conditional_logistic_adjusted_profile_calibrated": "matched, adjusted and calibrated",
+    "matched_exact_conditional_stratified": "matched, exact",
+    "conditional_logistic_mutual_profile": "matched, other classes held equal",
+    "crude_woolf": "ignoring the sets (Woolf)",
+    "pooled_logistic_robust": "crude, pooled logistic",
+    "pooled_logistic_overlap_robust": "overlap weights, pooled logistic",
+    "pooled_logistic_matched_robust": "matched by score, pooled logistic",
+    "pooled_logistic_overlap_robust_calibrated": "overlap weights, calibrated",
+    "pooled_logistic_matched_robust_calibrated": "matched by score, calibrated",
+    "weighted_aalen_johansen_robust": "Aalen-Johansen, overlap weights",
+    "andersen_gill_crude_robust": "any event, crude",
+    "andersen_gill_overlap_robust": "any event, overlap weights",
+    "pwp_gap_overlap_robust": "next event, overlap weights",
+    "aalen_johansen_log_log": "Aalen-Johansen",
+    "cox_efron_robust": "Cox, exposure split in time",
+    "cox_efron_adjusted_robust": "the same, adjusted",
+    "cox_efron_naive_ever_robust": "naive, ever combined (wrong)",
+    "score_test_km_efron": "test of proportional hazards",
+    "cox_piecewise_efron_robust": "Cox, by period",
+    "cox_efron_crude_robust": "crude, Cox",
+    "cox_efron_overlap_robust": "overlap weights, Cox",
+    "cox_efron_matched_robust": "matched by score, Cox",
+    "minimal_detectable_odds_ratio": "from cases and controls",
+    "minimal_detectable_rate_ratio": "from events and person-time",
+}
+UNADJUSTED = (
+    "crude_woolf", "pooled_logistic_robust", "pooled_periods_exact_conditional", "cox_efron_crude_robust",
+    "andersen_gill_crude_robust",
+)  # fmt: skip
+ANALYSES = {
+    "exposure_time": "exposure",
+    "persistence": "persistence",
+    "ending_incidence": "endings as competing risks",
+    "discontinuation": "discontinuation",
+    "incidence": "incidence",
+    "infection_odds_ratio": "odds ratio",
+    "matched_odds_ratio": "matched odds ratio",
+    "rate_ratio": "rate ratio",
+    "misclassified_odds_ratio": "odds ratio of a misclassified outcome",
+    "steroid_window_odds_ratio": "matched odds ratio without new steroids",
+    "joint_odds_ratio": "odds ratio of a pair",
+    "class_odds_ratio": "odds ratio of a class",
+    "component_incidence": "incidence of a component",
+    "component_odds_ratio": "odds ratio of a component",
+    "time_varying_hazard": "hazard ratio",
+    "joint_hazard": "hazard ratio of a pair",
+    "time_zero_comparison": "odds ratio from time zero",
+}
+ESTIMANDS = {
+    "incidence_rate_per_100py": "rate per 100 person-years",
+    "median_duration_months": "median duration, months",
+    "survival": "share still on the combination",
+    "odds_ratio": "odds ratio",
+    "e_value": "E-value",
+    "cumulative_incidence": "probability by a day",
+    "minimal_detectable_ratio": "minimal detectable ratio",
+    "ratio_of_ratios": "ratio of ratios",
+    "reri": "relative excess risk due to interaction",
+    "synergy_index": "synergy index",
+    "hazard_ratio": "hazard ratio",
+    "proportion": "share",
+    "count": "persons",
+    "person_days": "person-days",
+}
