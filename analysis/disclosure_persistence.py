@@ -15,7 +15,7 @@ import polars as pl
 from analysis.suppression import is_small
 
 Row = dict[str, object]
-KEY = ("exposure_rule", "population", "regimen_id")
+KEY = ("exposure_rule", "population", "regimen_id", "stratum")
 FIRST, SECOND = "first_episode", "reached_min_overlap"
 
 
@@ -60,7 +60,7 @@ def withhold_persistence(
     totals = {key: _total(found) for key, found in groups.items()}
     for key, found in groups.items():
         persons, ended = totals[key]
-        other = totals.get((key[0], FIRST, key[2])) if key[1] == SECOND else None
+        other = totals.get((key[0], FIRST, *key[2:])) if key[1] == SECOND else None
         is_near = other is not None and (is_small(other[0] - persons, minimum) or is_small(other[1] - ended, minimum))
         if persons < minimum or is_near:
             for row in found:

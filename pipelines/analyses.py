@@ -76,7 +76,7 @@ ANALYSES: tuple[Analysis, ...] = (
     Analysis(
         persistence.ANALYSIS,
         "Duration and persistence of combinations.",
-        ("summary.persistence",),
+        ("summary.persistence", "summary.component_persistence"),
         questions.ask_persistence,
     ),
     Analysis(

@@ -56,13 +56,12 @@ def ask_incidence(build: Build) -> tuple[list[Estimate], None]:
 
 
 def ask_persistence(build: Build) -> tuple[list[Estimate], pl.DataFrame]:
-    """Persistence, with its curves."""
+    """Persistence of pairs and of their components, with the curves of pairs."""
     settings = build.spec.analysis
-    return persistence.persistence(
-        build.warehouse.read("summary.persistence"),
-        confidence=settings.confidence_level,
-        days=settings.persistence_days,
-    )
+    asked = {"confidence": settings.confidence_level, "days": settings.persistence_days}
+    estimates, curve = persistence.persistence(build.warehouse.read("summary.persistence"), **asked)  # type: ignore[arg-type]
+    components = persistence.component_persistence(build.warehouse.read("summary.component_persistence"), **asked)  # type: ignore[arg-type]
+    return [*estimates, *components], curve
 
 
 def ask_discontinuation(build: Build) -> tuple[list[Estimate], None]:

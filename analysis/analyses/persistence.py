@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
@@ -12,6 +13,32 @@ from analysis.estimate.rmst import restricted_mean
 
 ANALYSIS = "persistence"
 _GROUP = ("exposure_rule", "population", "regimen_id")
+
+
+def component_persistence(counts: pl.DataFrame, *, confidence: float, days: Sequence[int]) -> list[Estimate]:
+    """Median and persistence of each drug of first pairs from the first day of the pair, whatever becomes of the other.
+
+    counts: `summary.component_persistence`. `stratum` is `component=first_started`, `second_started` or `started_together`. Its stop or
+    death is the event. Misleads as a comparison of drugs: the first has already been kept for as long as it took to add the second.
+    """
+    estimates: list[Estimate] = []
+    for (rule, regimen, component), group in counts.group_by(
+        ("exposure_rule", "regimen_id", "component"), maintain_order=True
+    ):
+        question = Question(
+            analysis=ANALYSIS, estimand="median_duration_months", exposure_rule=str(rule), population="first_episode",
+            regimen_id=str(regimen), stratum=f"component={component}",
+        )  # fmt: skip
+        km = kaplan_meier(
+            group.select("time_days", "event_count", "censored_count", entry_days=pl.lit(0, pl.Int64)),
+            confidence=confidence,
+        )
+        estimates.append(Estimate(question, median_in_months(km.median)))
+        estimates += [
+            Estimate(replace(question, estimand="survival", time_days=day), survival_at(km, time_days=day))
+            for day in days
+        ]
+    return estimates
 
 
 def persistence(

@@ -6,6 +6,7 @@ from analysis.analyses import matched, time_zero_groups
 from analysis.analyses.time_zero import METHODS, POPULATIONS
 from analysis.analyses.time_zero_survival import HAZARD_METHODS
 from analysis.report import wording
+from analysis.report.matched import strength
 from analysis.report.table import Column, Table
 from analysis.report.view import Row, View
 
@@ -54,7 +55,7 @@ def time_zero(view: View) -> list[Row]:
             found = {str(row["method"]): row for row in held if row["estimand"] == "odds_ratio"}
             hazards = {str(row["method"]): row for row in held if row["estimand"] == "hazard_ratio"}
             rates = {row["level"]: row for row in held if row["estimand"] == "incidence_rate_per_100py"}
-            strength = next((row for row in held if row["estimand"] == "e_value"), None)
+            e_value = next((row for row in held if row["estimand"] == "e_value"), None)
             said = [
                 f"{name} {wording.in_words(rates[level], 'rate')}"
                 for level, name in (("combination", "rate with the drug added"), ("one_drug", "with one drug"))
@@ -69,7 +70,7 @@ def time_zero(view: View) -> list[Row]:
                     "events": found[method]["event_count"],
                     "ratio": found[method],
                     "hazard": hazards.get(way_of(method)),
-                    "e_value": strength_text(strength) if strength and method == METHODS["overlap"] else None,
+                    "e_value": strength(e_value) if e_value and method == METHODS["overlap"] else None,
                     "is_withheld": found[method]["status"] == "suppressed",
                 }
                 for method in sorted(found, key=_place)
@@ -87,14 +88,6 @@ def _place(method: str) -> tuple[int, str]:
     base = method.removesuffix("_calibrated")
     known = list(METHODS.values())
     return known.index(base) if base in known else 0, method
-
-
-def strength_text(row: Row) -> str | None:
-    """An E-value and that of the limit nearer to 1; None where either is withheld or does not exist."""
-    if row["value"] is None or row["lower"] is None:
-        return None
-    value, limit = (wording.number(float(row[part]), "ratio") for part in ("value", "lower"))  # type: ignore[arg-type]
-    return f"{value} ({limit})"
 
 
 def balance(view: View) -> list[Row]:

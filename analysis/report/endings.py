@@ -50,6 +50,7 @@ def duration_by_pair(view: View) -> list[Row]:
             estimand="median_duration_months",
             population="first_episode",
             method=MEDIAN_METHODS[0],
+            stratum="",
         )
         if row["regimen_id"] != "all"
     ]
@@ -83,6 +84,31 @@ def persistence(view: View) -> list[Row]:
                         "is_withheld": found["status"] == "suppressed",
                     }
                 )
+    return rows
+
+
+def components(view: View) -> list[Row]:
+    """How long each drug of first pairs goes on from the first day of the pair."""
+    rows: list[Row] = []
+    names = {
+        "first_started": "the drug started first", "second_started": "the drug started second",
+        "started_together": "two started on one day, each",
+    }  # fmt: skip
+    for component, name in names.items():
+        asked = {"analysis": "persistence", "regimen_id": "all", "stratum": f"component={component}"}
+        median = view.estimate(estimand="median_duration_months", **asked)
+        if median:
+            year = view.spec.analysis.persistence_days[min(1, len(view.spec.analysis.persistence_days) - 1)]
+            rows.append(
+                {
+                    "name": name,
+                    "persons": median["person_count"],
+                    "ended": median["event_count"],
+                    "median": median,
+                    "share": view.estimate(estimand="survival", time_days=year, **asked),
+                    "is_withheld": median["status"] == "suppressed",
+                }
+            )
     return rows
 
 
@@ -220,6 +246,22 @@ TABLES = (
         persistence,
         "Kaplan-Meier, follow-up as treated; ongoing combinations are censored. Mean days: on the combination up to that day (restricted "
         "mean), which unlike the median is there however few have ended.",
+        NO_COMBINATION,
+    ),
+    Table(
+        "component_persistence",
+        "exposure",
+        "How long each drug of first combinations goes on, from the first day together",
+        (
+            Column("name", "Drug"),
+            Column("persons", "Persons", "count"),
+            Column("ended", "Ended", "count"),
+            Column("median", "Median, months (limits)", "months"),
+            Column("share", "Still on it by the second day of the table above, % (limits)", "percent"),
+        ),
+        components,
+        "Kaplan-Meier of each drug's own use, whatever becomes of the other. The drug started first has already been kept until the second "
+        "was added.",
         NO_COMBINATION,
     ),
     Table(

@@ -41,7 +41,7 @@ def matched_ladder(view: View) -> list[Row]:
                 **asked,
             )
             found = {str(row["method"]): row for row in estimates}
-            strength = next(
+            e_value = next(
                 iter(
                     view.estimates(
                         analysis="matched_odds_ratio",
@@ -65,7 +65,7 @@ def matched_ladder(view: View) -> list[Row]:
                     "adjusted": found.get("conditional_logistic_adjusted_profile"),
                     "firth": found.get("firth_conditional_logistic_profile"),
                     "crude": found.get("crude_woolf"),
-                    "e_value": strength and _strength(strength),
+                    "e_value": e_value and strength(e_value),
                     "literature": literature and ratios.literature_text(literature),
                     "is_withheld": any(row["status"] == "suppressed" for row in found.values()),
                 }
@@ -73,7 +73,7 @@ def matched_ladder(view: View) -> list[Row]:
     return rows
 
 
-def _strength(row: Row) -> str | None:
+def strength(row: Row) -> str | None:
     """An E-value and that of the limit nearer to 1; None where either is withheld or does not exist."""
     if row["value"] is None or row["lower"] is None:
         return None

@@ -114,6 +114,7 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
                 "table:duration",
                 "figure:persistence",
                 "table:persistence",
+                "table:component_persistence",
                 "table:duration_by_pair",
             ),
             remarks=_curve_remark(view, figures),

@@ -9,7 +9,7 @@ from analysis.analyses.discontinuation import ReasonRecords, discontinuation
 from analysis.analyses.exposure_time import exposure_time
 from analysis.analyses.incidence import incidence
 from analysis.analyses.odds_ratio import pooled_period_odds_ratios
-from analysis.analyses.persistence import persistence
+from analysis.analyses.persistence import component_persistence, persistence
 from analysis.estimate.result import Answer, Estimate, EstimationError, Question, result_frame
 from analysis.study.spec import Contrast
 
@@ -164,6 +164,18 @@ def test_persistence_gives_both_medians_and_the_curve() -> None:
     assert curve["value"].to_list() == pytest.approx([1.0, 0.75, 0.5, 0.25, 0.0])
     assert _find(found, estimand="rmst_days", time_days=15).value == pytest.approx(10 + 5 * 0.75)
     assert _find(found, estimand="rmst_days", time_days=100).status == "not_estimable"
+
+
+def test_each_component_has_its_own_median_and_persistence() -> None:
+    counts = pl.DataFrame(
+        [("primary", "all", name, days, 1, 0) for name, shift in (("first_started", 0), ("second_started", 5)) for days in (10 + shift, 20 + shift, 30 + shift)],
+        schema=["exposure_rule", "regimen_id", "component", "time_days", "event_count", "censored_count"], orient="row",
+    )  # fmt: skip
+    found = component_persistence(counts, confidence=0.95, days=(12,))
+    shares = {e.question.stratum: e.answer.value for e in found if e.question.estimand == "survival"}
+    assert shares == {"component=first_started": pytest.approx(2 / 3), "component=second_started": 1.0}
+    medians = {e.question.stratum: e.answer.value for e in found if e.question.estimand == "median_duration_months"}
+    assert medians["component=second_started"] == pytest.approx(25 / 30.4375)
 
 
 def test_person_days_of_a_regimen_are_told_with_its_persons() -> None:
