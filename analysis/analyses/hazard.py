@@ -65,7 +65,7 @@ def time_varying_hazard(
     """Hazard ratio of >= 2 against 1 study drug (covered or in tail), in days since the first study drug.
 
     person_time: `cohort.person_time` of population from_first with covariates. Exposure is the lagged state of each day, so that time
-    before the second drug belongs to one drug. Days on no study drug have a coefficient of their own. Standard errors are clustered
+    before the second drug belongs to one drug. Days on no study drug have a ratio of their own (level 0). Standard errors are clustered
     by person. The test of proportional hazards and the ratios by period say whether one ratio stands for all of follow-up; the naive
     ratio takes who ever has two as exposed from the first day and is far too low. Misleads when the second drug is added because
     of the outcome's early signs, and when severity that is not recorded decides on it.
@@ -89,6 +89,7 @@ def time_varying_hazard(
         fit = cox(rows, covariates=(_TWO, _NONE), confidence=confidence, ties="efron")
         estimates += [
             Estimate(question, replace(hazard_ratio(fit, _TWO), method=METHOD)),
+            Estimate(replace(question, level="0"), replace(hazard_ratio(fit, _NONE), method=METHOD)),
             Estimate(question, _adjusted(rows, confidence)),
             Estimate(question, _naive(rows, confidence)),
         ]

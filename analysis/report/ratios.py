@@ -115,14 +115,15 @@ def hazard(view: View) -> list[Row]:
                 "hazard_ratio": found,
                 "is_withheld": True,
             }
-            for found in sorted(ratios, key=lambda row: row["method"] == NAIVE_METHOD)
+            for found in sorted(ratios, key=lambda row: (row["method"] == NAIVE_METHOD, row["level"] == "0"))
         ]
     return rows
 
 
 def _hazard_name(found: Row) -> str:
     _, _, period = str(found["stratum"]).partition("period=")
-    return period or wording.method_name(found["method"])
+    name = period or wording.method_name(found["method"])
+    return f"no study drug against one: {name}" if found["level"] == "0" else name
 
 
 def p_value(value: object) -> str:

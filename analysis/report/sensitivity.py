@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.analyses.hazard import METHOD
 from analysis.report import ratios, wording
 from analysis.report.endings import MEDIAN_METHODS
 from analysis.report.outcomes import POPULATION
@@ -55,7 +56,15 @@ def sensitivity(view: View) -> list[Row]:
             if contrast.estimator == "time_varying_cox":
                 found = next(
                     iter(
-                        view.estimates(analysis="time_varying_hazard", outcome_id=contrast.outcome, exposure_rule=rule)
+                        view.estimates(
+                            analysis="time_varying_hazard",
+                            estimand="hazard_ratio",
+                            outcome_id=contrast.outcome,
+                            exposure_rule=rule,
+                            stratum=f"ladder={contrast.ladder}",
+                            level=">=2",
+                            method=METHOD,
+                        )
                     ),
                     None,
                 )

@@ -168,7 +168,11 @@ def test_persistence_gives_both_medians_and_the_curve() -> None:
 
 def test_each_component_has_its_own_median_and_persistence() -> None:
     counts = pl.DataFrame(
-        [("primary", "all", name, days, 1, 0) for name, shift in (("first_started", 0), ("second_started", 5)) for days in (10 + shift, 20 + shift, 30 + shift)],
+        [
+            ("primary", "all", name, days + shift, 1, 0)
+            for name, shift in (("first_started", 0), ("second_started", 5))
+            for days in (10, 20, 30)
+        ],
         schema=["exposure_rule", "regimen_id", "component", "time_days", "event_count", "censored_count"], orient="row",
     )  # fmt: skip
     found = component_persistence(counts, confidence=0.95, days=(12,))

@@ -63,7 +63,9 @@ def _found(frame: pl.DataFrame) -> tuple[dict[str, Estimate], list[Estimate], li
     whole = {
         e.answer.method: e
         for e in estimates
-        if e.question.stratum == "ladder=study_drugs" and e.question.estimand == "hazard_ratio"
+        if e.question.stratum == "ladder=study_drugs"
+        and e.question.estimand == "hazard_ratio"
+        and e.question.level == ">=2"
     }
     pieces = [e for e in estimates if "period=" in e.question.stratum]
     assert len({e.estimate_id for e in estimates}) == len(estimates)
@@ -97,6 +99,14 @@ def test_a_ratio_that_changes_fails_the_test_and_shows_in_its_periods() -> None:
     assert values["days 91 to 365"] > 2.5 and values["days 366 on"] < 1.0  # type: ignore[operator]
     _, _, honest = _found(_world(ratio=2.0))
     assert honest == ["pass"]
+
+
+def test_days_on_no_study_drug_are_compared_with_days_on_one() -> None:
+    frame = _world(ratio=2.0).with_columns(risk_drug_count=pl.col("risk_drug_count").replace(2, 0))
+    estimates, _ = time_varying_hazard(frame, CONTRAST, rules=["primary"], confidence=0.95, is_assessable=True)
+    (found,) = [e for e in estimates if e.question.level == "0"]
+    assert found.answer.lower is not None and found.answer.upper is not None
+    assert found.answer.lower < 2.0 < found.answer.upper
 
 
 def test_without_events_nothing_is_told_and_without_outcome_tables_nothing_is_assessable() -> None:
