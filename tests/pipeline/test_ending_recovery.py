@@ -150,11 +150,14 @@ def test_what_forgets_the_share_recorded_or_the_other_reasons_is_missed(worlds: 
 
 
 def test_the_median_duration_comes_back(worlds: list[World]) -> None:
-    for world in worlds:
-        median = world.median()
-        assert world.median_months == pytest.approx(math.log(2) / world.hazards.total)
-        assert median["lower"] <= world.median_months <= median["upper"]
-        assert not median["lower"] <= 2 * world.median_months <= median["upper"]
+    """All worlds together, errors from the limits; a truth twice as large does not."""
+    found = [(world.median(), world.median_months, world.hazards.total) for world in worlds]
+    errors = math.sqrt(math.fsum(((m["upper"] - m["lower"]) / (2 * 1.96)) ** 2 for m, _, _ in found))
+    for times, comes_back in ((1, True), (2, False)):
+        z = math.fsum(median["value"] - times * truth for median, truth, _ in found) / errors
+        assert (abs(z) < LARGEST_Z) is comes_back, z
+    for _, truth, total in found:
+        assert truth == pytest.approx(math.log(2) / total)
 
 
 def test_a_reason_that_nobody_has_is_zero_with_an_upper_limit(worlds: list[World]) -> None:
