@@ -44,9 +44,9 @@ def primary_only() -> StudySpec:
     )
 
 
-def simulated(profile: str, seed: int) -> Simulation:
+def simulated(profile: str, seed: int, *, persons: int | None = None) -> Simulation:
     return simulate(
-        profile, persons=None, seed=seed, drugs=reference_frame("drug"), outcomes=reference_frame("outcome")
+        profile, persons=persons, seed=seed, drugs=reference_frame("drug"), outcomes=reference_frame("outcome")
     )
 
 
