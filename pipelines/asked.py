@@ -1,4 +1,4 @@
-"""What analyses ask of a build besides their frames: whether outcomes can be assessed, the rules and the matched outcomes."""
+"""What analyses ask of a build besides their frames: which outcomes can be assessed, the rules and the matched outcomes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from analysis.matching.control_sample import DESIGNS
 from pipelines.steps import Build
 
 
-def outcomes_are_assessable(build: Build) -> bool:
-    """Whether the source has a table that could hold an outcome."""
-    row = build.warehouse.read("meta.source").row(0, named=True)
-    return bool(row["has_adverse_event"] or row["has_condition"])
+def assessable_outcomes(build: Build) -> frozenset[str]:
+    """Outcomes that a table of the source could hold, with the fields that they ask for."""
+    return frozenset(build.warehouse.read("cohort.assessable_outcome", where="is_assessable")["outcome_id"])
 
 
 def rule_names(build: Build) -> list[str]:

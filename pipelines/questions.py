@@ -28,7 +28,7 @@ from analysis.analyses.gates import Diagnostic
 from analysis.analyses.ladder import comparisons
 from analysis.estimate.result import Estimate
 from analysis.matching.control_sample import DESIGNS
-from pipelines.asked import matched_outcomes, outcomes_are_assessable, rule_names
+from pipelines.asked import assessable_outcomes, matched_outcomes, rule_names
 from pipelines.draws import negative_controls
 from pipelines.steps import Build
 from sql.warehouse import quoted
@@ -49,10 +49,14 @@ def ask_exposure_time(build: Build) -> tuple[list[Estimate], None]:
 
 def ask_incidence(build: Build) -> tuple[list[Estimate], None]:
     """Rates of outcomes."""
-    counts = build.warehouse.read("summary.event_count")
-    return incidence.incidence(
-        counts, confidence=build.spec.analysis.confidence_level, is_assessable=outcomes_are_assessable(build)
-    ), None
+    counts, held = build.warehouse.read("summary.event_count"), assessable_outcomes(build)
+    return [
+        estimate
+        for (outcome,), rows in counts.group_by("outcome_id", maintain_order=True)
+        for estimate in incidence.incidence(
+            rows, confidence=build.spec.analysis.confidence_level, is_assessable=outcome in held
+        )
+    ], None
 
 
 def ask_persistence(build: Build) -> tuple[list[Estimate], pl.DataFrame]:
@@ -96,7 +100,7 @@ def _reason_records(build: Build) -> discontinuation.ReasonRecords:
 def ask_odds_ratio(build: Build) -> tuple[list[Estimate], None]:
     """Pooled-period odds ratios."""
     counts = build.warehouse.read("summary.period_count")
-    settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
+    settings, held = build.spec.analysis, assessable_outcomes(build)
     return [
         estimate
         for asked in comparisons(build.spec.contrast, ("pooled_period_odds_ratio",))
@@ -106,14 +110,14 @@ def ask_odds_ratio(build: Build) -> tuple[list[Estimate], None]:
             levels=asked.levels,
             confidence=settings.confidence_level,
             small_cell=settings.small_cell,
-            is_assessable=assessable,
+            is_assessable=asked.contrast.outcome in held,
         )
     ], None
 
 
 def ask_matched(build: Build) -> Findings:
     """Odds ratios from matched sets, with their gates."""
-    settings, assessable = build.spec.analysis, outcomes_are_assessable(build)
+    settings, held = build.spec.analysis, assessable_outcomes(build)
     sets = matched.with_covariates(
         *(build.warehouse.read(f"cohort.{name}") for name in ("matched_set", "match_basis", "baseline_covariate"))
     )
@@ -128,7 +132,7 @@ def ask_matched(build: Build) -> Findings:
             rules=rule_names(build),
             confidence=settings.confidence_level,
             small_cell=settings.small_cell,
-            is_assessable=assessable,
+            is_assessable=asked.contrast.outcome in held,
         )
     ]
     return Findings(
@@ -145,14 +149,19 @@ def ask_matched(build: Build) -> Findings:
 
 def ask_joint(build: Build) -> tuple[list[Estimate], None]:
     """Odds ratios of pairs."""
-    return joint.joint_odds_ratios(
-        matched.with_a_control(build.warehouse.read("cohort.matched_set")),
-        matched_outcomes(build),
-        rules=rule_names(build),
-        minimum_persons=build.spec.case_control.pair_minimum_persons,
-        confidence=build.spec.analysis.confidence_level,
-        is_assessable=outcomes_are_assessable(build),
-    ), None
+    sets, held = matched.with_a_control(build.warehouse.read("cohort.matched_set")), assessable_outcomes(build)
+    return [
+        estimate
+        for outcome in matched_outcomes(build)
+        for estimate in joint.joint_odds_ratios(
+            sets,
+            [outcome],
+            rules=rule_names(build),
+            minimum_persons=build.spec.case_control.pair_minimum_persons,
+            confidence=build.spec.analysis.confidence_level,
+            is_assessable=outcome in held,
+        )
+    ], None
 
 
 def ask_time_zero(build: Build) -> Findings:
@@ -165,7 +174,7 @@ def ask_time_zero(build: Build) -> Findings:
         build.spec,
         rules=rule_names(build),
         negative_controls=negative_controls(build.warehouse),
-        is_assessable=outcomes_are_assessable(build),
+        assessable=assessable_outcomes(build),
         recurrence=(build.warehouse.read("cohort.comparison_record"), gap_days),
         has_deaths=bool(build.warehouse.read("meta.source")["has_death"][0]),
     )
@@ -176,6 +185,7 @@ def ask_hazard(build: Build) -> Findings:
     """Hazard ratios of a second study drug, with what stands beside them."""
     found: tuple[list[Estimate], list[Diagnostic]] = ([], [])
     entry, baseline = (build.warehouse.read(f"cohort.{name}") for name in ("entry", "baseline_covariate"))
+    held = assessable_outcomes(build)
     for contrast in build.spec.contrast:
         if contrast.estimator == "time_varying_cox":
             estimates, diagnostics = hazard.time_varying_hazard(
@@ -183,7 +193,7 @@ def ask_hazard(build: Build) -> Findings:
                 contrast,
                 rules=rule_names(build),
                 confidence=build.spec.analysis.confidence_level,
-                is_assessable=outcomes_are_assessable(build),
+                is_assessable=contrast.outcome in held,
             )
             found[0].extend(estimates)
             found[1].extend(diagnostics)
@@ -192,6 +202,7 @@ def ask_hazard(build: Build) -> Findings:
 
 def ask_joint_hazard(build: Build) -> tuple[list[Estimate], None]:
     """Hazard ratios of pairs, for the outcomes of hazard ratios."""
+    held = assessable_outcomes(build)
     return [
         estimate
         for outcome in dict.fromkeys(c.outcome for c in build.spec.contrast if c.estimator == "time_varying_cox")
@@ -201,7 +212,7 @@ def ask_joint_hazard(build: Build) -> tuple[list[Estimate], None]:
             rule=build.spec.primary_rule,
             minimum_persons=build.spec.case_control.pair_minimum_persons,
             confidence=build.spec.analysis.confidence_level,
-            is_assessable=outcomes_are_assessable(build),
+            is_assessable=outcome in held,
         )
     ], None
 

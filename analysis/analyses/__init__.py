@@ -4,4 +4,4 @@ Each module takes summary frames and the study and returns `Estimate` rows (and 
 `analysis/estimate/`.
 """
 
-NO_RECORDS = "the source has neither adverse events nor diagnoses"
+NO_RECORDS = "no table or field of the source could hold this outcome"

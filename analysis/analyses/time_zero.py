@@ -6,7 +6,7 @@ Source: D'Agostino 1990, Stat Med 9:1501 (pooled logistic regression); definitio
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -41,14 +41,14 @@ def time_zero_comparison(
     *,
     rules: Sequence[str],
     negative_controls: Sequence[str],
-    is_assessable: bool,
+    assessable: Collection[str],
     recurrence: tuple[pl.DataFrame, Mapping[str, int]] | None = None,
     has_deaths: bool = True,
 ) -> tuple[list[Estimate], list[Diagnostic]]:
     """Combination against one drug for every outcome that the study asks for, with its diagnostics.
 
     comparison: `cohort.comparison`; time: `cohort.comparison_time`; recurrence: `cohort.comparison_record` and the days within which
-    a record of each outcome is the same event; without it only first events count.
+    a record of each outcome is the same event; without it only first events count. assessable: outcomes that the source could hold.
     Crude, overlap-weighted and matched; pooled logistic regression over periods with the time since time zero in three bands, limits
     robust to persons who serve in several sets, and hazard ratios beside. Then the rates, probabilities by a day with their
     difference, events that recur, the minimal detectable ratio, the E-value and, with enough negative controls, the
@@ -85,7 +85,7 @@ def time_zero_comparison(
                         Estimate(asked.question(name), answer) for name, answer in answers.items() if way != CRUDE
                     ]
             for outcome in dict.fromkeys(wanted):
-                if is_assessable:
+                if outcome in assessable:
                     told, judged = asked.outcome(outcome, {way: controls[population, way] for way in METHODS})
                     estimates += told
                     diagnostics += judged

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import matplotlib as mpl
 
-from analysis.report import endings, people, wording
+from analysis.report import endings, people, specification, wording
 from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, PALE, STYLE, new_canvas, svg_text
 from analysis.report.forest import incidence, ladder
 from analysis.report.love import love
@@ -212,6 +212,8 @@ FIGURES = (
     Figure("incidence", "outcomes", "Incidence by level of exposure", incidence),
     Figure("ladder", "outcomes", "Odds ratios by level of exposure", ladder),
     Figure("love", "comparability", "Balance before time zero", love),
+    Figure("specification_hazard", "sensitivity", "Hazard ratio under each exposure rule", specification.hazard),
+    Figure("specification_odds", "sensitivity", "Odds ratio under each exposure rule", specification.odds),
 )
 
 

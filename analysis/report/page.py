@@ -127,7 +127,7 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
         Section(
             "sensitivity",
             "Sensitivity",
-            ("table:sensitivity",),
+            ("figure:specification_hazard", "figure:specification_odds", "table:sensitivity"),
             remarks=("The study has a single exposure rule: there is nothing to compare.",)
             if len(view.rules) == 1
             else (),

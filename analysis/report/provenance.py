@@ -97,7 +97,9 @@ def outcome_settings(view: View) -> list[Row]:
         if outcome.id in view.negative_controls:
             continue
         row = held[outcome.id]
-        codes = "; ".join(f"{name} {', '.join(values)}" for name, values in sorted(outcome.codes.items()))
+        own = [f"{name} {', '.join(values)}" for name, values in sorted(outcome.codes.items())]
+        severity = f" ({' or '.join(outcome.severity)})" if outcome.severity else ""
+        codes = "; ".join([*own, *[f"every adverse event{severity}"] * outcome.any_term])
         rows.append(
             {
                 "name": row["label"],
@@ -107,7 +109,7 @@ def outcome_settings(view: View) -> list[Row]:
                 "serious": "yes" if row["serious_only"] else "no",
                 "gap": row["episode_gap_days"],
                 "lag": row["lag_days"],
-                "codes": codes or f"code lists of the reference ({outcome.based_on or outcome.id})",
+                "codes": codes or f"code lists of the reference ({outcome.based_on or outcome.id}){severity}",
             }
         )
     return rows

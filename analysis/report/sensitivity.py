@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from analysis.analyses.hazard import METHOD
+from analysis.analyses.hazard import ADJUSTED_METHOD, METHOD
 from analysis.report import ratios, wording
 from analysis.report.endings import MEDIAN_METHODS
 from analysis.report.outcomes import POPULATION
 from analysis.report.table import Column, Table
 from analysis.report.view import Row, View
+
+HAZARDS = {METHOD: "", ADJUSTED_METHOD: ", adjusted"}
 
 
 def sensitivity(view: View) -> list[Row]:
@@ -53,29 +55,13 @@ def sensitivity(view: View) -> list[Row]:
             )
             rows.append(_key(group, name, ratios.spearhead(by_method), "ratio"))
         for contrast in view.spec.contrast:
-            if contrast.estimator == "time_varying_cox":
-                found = next(
-                    iter(
-                        view.estimates(
-                            analysis="time_varying_hazard",
-                            estimand="hazard_ratio",
-                            outcome_id=contrast.outcome,
-                            exposure_rule=rule,
-                            stratum=f"ladder={contrast.ladder}",
-                            level=">=2",
-                            method=METHOD,
-                        )
-                    ),
-                    None,
-                )
-                rows.append(
-                    _key(
-                        f"{view.outcomes[contrast.outcome]}: hazard ratio, two or more against one study drug",
-                        name,
-                        found,
-                        "ratio",
-                    )
-                )
+            for method, way in HAZARDS.items() if contrast.estimator == "time_varying_cox" else ():
+                found = view.estimate(
+                    analysis="time_varying_hazard", estimand="hazard_ratio", outcome_id=contrast.outcome,
+                    stratum="ladder=study_drugs", level=">=2", method=method, exposure_rule=rule,
+                )  # fmt: skip
+                group = f"{view.outcomes[contrast.outcome]}: hazard ratio, two or more against one study drug{way}"
+                rows.append(_key(group, name, found, "ratio"))
     order = list(dict.fromkeys(str(row["group"]) for row in rows if row["is_asked"]))
     return sorted((row for row in rows if row["group"] in order), key=lambda row: order.index(str(row["group"])))
 

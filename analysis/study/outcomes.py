@@ -22,21 +22,23 @@ REFERENCE_VOCABULARIES = {"ICD10": "icd10_who", "ICD10CM": "icd10cm", "ICD9CM": 
 
 
 def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    """Rows of `spec.outcome`, `spec.outcome_component`, `spec.outcome_code` and `spec.outcome_term`, by table name.
+    """Rows of `spec.outcome` and of `spec.outcome_component`, `_code`, `_term` and `_severity`, by table name.
 
     reference: table `outcome`, all columns text. Raises StudyError for an outcome that neither the study file nor the
-    reference defines.
+    reference defines, and for one of the reference that is to be every adverse event.
     """
     known = {row["outcome_id"]: row for row in reference.iter_rows(named=True)}
     outcomes, members, codes, terms = [], [], [], []
     for outcome in spec.outcome:
         base = outcome.based_on or outcome.id
         row = known.get(base, {})
-        has_own = bool(outcome.codes or outcome.terms)
+        has_own = bool(outcome.codes or outcome.terms or outcome.any_term)
         if not row and (outcome.based_on or not has_own):
             raise StudyError(
                 f"unknown outcome {base!r}{nearest(base, sorted(known))}: the reference lacks it and no codes or terms are given"
             )
+        if row and outcome.any_term:
+            raise StudyError(f"outcome {base!r} is one of the reference: an outcome of any_term needs an id of its own")
         composite = base in COMPOSITES
         strict = base == "serious_infection"  # inpatient primary diagnosis, or a serious adverse event (ICH E2A)
         lag = INFECTION_LAG_DAYS if row.get("category") == "infection" else int(row.get("latency_lag_days") or 0)
@@ -48,6 +50,8 @@ def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Dat
                 "setting": outcome.setting or ("inpatient" if strict else "any"),
                 "position": outcome.position or ("primary" if strict else "any"),
                 "serious_only": strict if outcome.serious_only is None else outcome.serious_only,
+                "any_term": outcome.any_term,
+                "any_severity": not outcome.severity,
                 "episode_gap_days": _setting(outcome.episode_gap_days, int(row.get("episode_gap_days") or 30)),
                 "lag_days": _setting(outcome.lag_days, lag),
                 "is_negative_control": _is_negative_control(outcome, row),
@@ -68,8 +72,12 @@ def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Dat
             members.append((outcome.id, outcome.id, "codes and terms of the study"))
         codes += [(outcome.id, outcome.id, *code) for code in _own_codes(outcome)]
         terms += [(outcome.id, outcome.id, term.strip().lower()) for term in outcome.terms]
+    words = {(outcome.id, word.strip().lower()) for outcome in spec.outcome for word in outcome.severity}
     return {
         "outcome": pl.DataFrame(outcomes),
+        "outcome_severity": pl.DataFrame(
+            sorted(words), schema=dict.fromkeys(("outcome_id", "severity"), pl.String), orient="row"
+        ),
         "outcome_component": pl.DataFrame(
             sorted(members), schema=dict.fromkeys(("outcome_id", "component_id", "label"), pl.String), orient="row"
         ),

@@ -163,9 +163,19 @@ class Outcome(Section):
     codes: dict[Vocabulary, tuple[str, ...]] = Field(default_factory=dict, description="Code prefixes by vocabulary.")
     exclude_codes: dict[Vocabulary, tuple[str, ...]] = Field(default_factory=dict)
     terms: tuple[str, ...] = Field((), description="Names of adverse events, compared without case.")
+    any_term: bool = Field(False, description="Every adverse event counts, whatever its name.")
+    severity: tuple[str, ...] = Field(
+        (), description="Adverse events count only with one of these severities, compared without case."
+    )
     negative_control: bool | None = Field(
         None, description="No drug of the study causes or prevents it; by default as in the reference."
     )
+
+    @model_validator(mode="after")
+    def _every_event(self) -> Outcome:
+        if self.any_term and (self.terms or self.based_on):
+            raise ValueError(f"outcome {self.id!r}: any_term takes every adverse event: leave terms and based_on out")
+        return self
 
 
 class Contrast(Section):

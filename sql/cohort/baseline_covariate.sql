@@ -2,7 +2,7 @@
 -- corticosteroids and earlier outcomes in the look-back, the day itself not included. Charlson's score with the weights of Quan 2011: a
 -- condition counts from one inpatient diagnosis or two diagnoses at least 30 days apart, a superseded one not beside its severe
 -- form. Codes that mean an indication do not count: what a person is treated for is matched on, and would make every user of a drug look
--- alike. What needs a table that the source lacks, or a drug that the study does not name, is NULL.
+-- alike. An outcome that is any adverse event is no earlier outcome: it would count the others twice. What needs a table that the source lacks, or a drug that the study does not name, is NULL.
 -- grain: exposure_rule, person_id, baseline_date
 WITH span AS (
   SELECT b.exposure_rule, b.person_id, b.baseline_date, b.baseline_date - CAST(s.look_back_days AS INTEGER) AS from_date
@@ -85,7 +85,7 @@ outcome AS (
   SELECT e.exposure_rule, e.person_id, e.baseline_date, COUNT(*) AS prior_event_count
   FROM span AS e
   INNER JOIN cohort.outcome_event AS v ON e.person_id = v.person_id AND e.from_date <= v.event_date AND v.event_date < e.baseline_date
-  INNER JOIN spec.outcome AS o ON v.outcome_id = o.outcome_id AND NOT o.is_negative_control
+  INNER JOIN spec.outcome AS o ON v.outcome_id = o.outcome_id AND NOT o.is_negative_control AND NOT o.any_term
   GROUP BY e.exposure_rule, e.person_id, e.baseline_date
 )
 SELECT

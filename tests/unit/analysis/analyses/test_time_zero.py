@@ -85,7 +85,7 @@ def _ratios(estimates: list[Estimate], outcome: str = "infection") -> dict[str, 
 
 
 def _found(world: tuple[pl.DataFrame, pl.DataFrame], spec: StudySpec | None = None, **more: object):  # type: ignore[no-untyped-def]
-    settings = {"rules": ["primary"], "negative_controls": [], "is_assessable": True} | more
+    settings = {"rules": ["primary"], "negative_controls": [], "assessable": ["infection"]} | more
     return time_zero_comparison(*world, spec or _spec(), **settings)  # type: ignore[arg-type]
 
 
@@ -162,7 +162,7 @@ def test_nobody_who_adds_a_drug_and_nobody_to_compare_with() -> None:
 
 
 def test_without_outcome_tables_it_is_not_assessable_and_unasked_it_is_empty() -> None:
-    estimates, _ = _found(_world(), is_assessable=False)
+    estimates, _ = _found(_world(), assessable=[])
     assert {e.answer.status for e in estimates if e.question.outcome_id} == {"not_assessable"}
     assert _found(_world(), _spec(contrast=[])) == ([], [])
 

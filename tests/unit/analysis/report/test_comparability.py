@@ -32,7 +32,12 @@ def _view(*, confounding: float, hidden: bool = False) -> View:
     members, time = _world(confounding=confounding, ratio=1.5, hidden=hidden, outcomes=4)
     named = [frame.with_columns(exposure_rule=pl.lit(RULE)) for frame in (members, time)]
     estimates, diagnostics = time_zero_comparison(
-        named[0], named[1], received.spec, rules=[RULE], negative_controls=["nc1", "nc2", "nc3"], is_assessable=True
+        named[0],
+        named[1],
+        received.spec,
+        rules=[RULE],
+        negative_controls=["nc1", "nc2", "nc3"],
+        assessable=["infection"],
     )
     frames = received.frames | {
         "estimate.result": pl.concat([received.frames["estimate.result"], result_frame(estimates, study_digest="d")]),

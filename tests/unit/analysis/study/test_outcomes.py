@@ -1,0 +1,51 @@
+"""Outcomes that are every adverse event, of some seriousness and severity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+import pytest
+
+from analysis.study.outcomes import outcome_tables
+from analysis.study.read import StudyError
+from pipelines.steps import reference_frame
+from tests.whole_run import small_study
+
+
+def _rows(outcomes: list[dict[str, Any]]) -> Mapping[str, pl.DataFrame]:
+    return outcome_tables(small_study(outcome=outcomes), reference_frame("outcome"))
+
+
+def test_an_outcome_may_be_every_adverse_event_of_some_seriousness_and_severity() -> None:
+    outcomes = [
+        {"id": "serious_event", "any_term": True, "serious_only": True},
+        {"id": "severe_event", "any_term": True, "severity": [" Severe", "life threatening", "severe"]},
+        {"id": "pneumonia", "severity": ["severe"]},
+    ]
+    tables = _rows(outcomes)
+    columns = ("outcome_id", "serious_only", "any_term", "any_severity", "lag_days")
+    assert tables["outcome"].select(columns).rows() == [
+        ("serious_event", True, True, True, 0),
+        ("severe_event", False, True, False, 0),
+        ("pneumonia", False, False, False, 7),
+    ]
+    assert tables["outcome_severity"].rows() == [
+        ("pneumonia", "severe"), ("severe_event", "life threatening"), ("severe_event", "severe"),
+    ]  # fmt: skip
+    assert set(tables["outcome_term"]["outcome_id"]) == {"pneumonia"}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        ({"id": "mine", "any_term": True, "terms": ["fever"]}, "leave terms and based_on out"),
+        ({"id": "mine", "any_term": True, "based_on": "pneumonia"}, "leave terms and based_on out"),
+        ({"id": "pneumonia", "any_term": True}, "needs an id of its own"),
+        ({"id": "mine", "severity": ["severe"]}, "no codes or terms are given"),
+    ],
+)
+def test_every_adverse_event_is_no_outcome_of_the_reference_and_takes_no_names(outcome: Any, told: str) -> None:
+    with pytest.raises(StudyError, match=told):
+        _rows([outcome])
