@@ -171,6 +171,7 @@ ANALYSES: tuple[Analysis, ...] = (
         "Hazard ratio of a second study drug.",
         (
             "cohort.person_time",
+            "cohort.lag_time",
             "cohort.entry",
             "cohort.baseline_covariate",
             "spec.exposure_rule",

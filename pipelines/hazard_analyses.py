@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import polars as pl
 
-from analysis.analyses import hazard, subgroup
+from analysis.analyses import hazard, lagged_hazard, subgroup
 from analysis.estimate.result import Estimate
+from analysis.study.spec import Contrast
 from pipelines.asked import assessable_outcomes
 from pipelines.steps import Build
 from sql.warehouse import quoted
@@ -18,6 +19,17 @@ def from_first(build: Build, outcome: str) -> pl.DataFrame:
     """Time at risk of an outcome among new users, from their first study drug."""
     return build.warehouse.read(
         "cohort.person_time", where=f"population = '{hazard.POPULATION}' AND outcome_id = {quoted(outcome)}"
+    )
+
+
+def lags(build: Build, contrast: Contrast) -> list[Estimate]:
+    """The hazard ratio of a comparison with other lags, under the primary rule."""
+    return lagged_hazard.lagged_hazards(
+        build.warehouse.read("cohort.lag_time", where=f"outcome_id = {quoted(contrast.outcome)}"),
+        contrast,
+        rule=build.spec.primary_rule,
+        confidence=build.spec.analysis.confidence_level,
+        is_assessable=contrast.outcome in assessable_outcomes(build),
     )
 
 

@@ -30,7 +30,7 @@ from analysis.estimate.result import Estimate
 from analysis.matching.control_sample import DESIGNS
 from pipelines.asked import assessable_outcomes, matched_outcomes, rule_names
 from pipelines.draws import negative_controls
-from pipelines.hazard_analyses import from_first
+from pipelines.hazard_analyses import from_first, lags
 from pipelines.steps import Build
 
 
@@ -196,7 +196,7 @@ def ask_hazard(build: Build) -> Findings:
                 confidence=build.spec.analysis.confidence_level,
                 is_assessable=contrast.outcome in held,
             )
-            found[0].extend(estimates)
+            found[0].extend([*estimates, *lags(build, contrast)])
             found[1].extend(diagnostics)
     return Findings(*found)
 
