@@ -14,7 +14,7 @@ Profile `internal` changes nothing. Profile `public`, for every count of persons
   population that differs from the first by few persons is left out.
 * matched sets: see `disclosure_matched.py`; components of outcomes: see `disclosure_components.py`; the comparison from time zero:
   see `disclosure_time_zero.py`; endings as competing risks: see `disclosure_endings.py`; hazard ratios by period
-  and pair: see `disclosure_hazard.py`.
+  and pair: see `disclosure_hazard.py`; in subgroups: see `disclosure_subgroup.py`.
 * odds and hazard ratios go where a level they compare was withheld or has a small cell.
 * attrition keeps only steps that differ by none or not few; row accounts and rules likewise.
 Limits: each exposure rule and population is looked at by itself; a reader who compares rules, or knows single persons,
@@ -35,6 +35,7 @@ from analysis.disclosure_endings import withhold_endings, without_endings
 from analysis.disclosure_hazard import withhold_hazards
 from analysis.disclosure_matched import withhold_matched, withhold_misclassified, withhold_rate_ratios
 from analysis.disclosure_persistence import thinned_curve, withhold_persistence
+from analysis.disclosure_subgroup import withhold_subgroups
 from analysis.disclosure_time_zero import thinned_diagnostics, withhold_time_zero
 from analysis.suppression import Sum, hidden_cells, is_small, whole
 
@@ -66,6 +67,7 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     _ratios(hide)
     withhold_matched(rows, hide.received, hide.row, minimum_count)
     withhold_hazards(rows, hide.received, hide.row, minimum_count)
+    withhold_subgroups(rows, hide.received, hide.row, minimum_count)
     withhold_endings(rows, hide.received, hide.row, minimum_count)
     withhold_time_zero(rows, hide.received, hide.row, minimum_count)
     withhold_rate_ratios(rows, hide.row)

@@ -1,8 +1,8 @@
 """Disclosure control of hazard ratios: what of their periods and pairs a public report may tell.
 
 Owns the rule: ratios by period keep no counts and go together where a period has from 1 to minimum - 1 events, for the periods add up
-to the whole; the test keeps no counts; pairs of drugs go whole, for who takes two is few. The ratio over all of follow-up is in
-`disclosure.py`.
+to the whole; the test keeps no counts; pairs of drugs go whole, for who takes two is few, and so do other lags, for few events move
+between levels from one lag to the next. The ratio over all of follow-up is in `disclosure.py`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def withhold_hazards(
     withheld = set()
     for row in rows:
         key: tuple[object, ...] = (row["exposure_rule"], row["outcome_id"])
-        if row["analysis"] == joint_hazard.ANALYSIS:
+        is_lag = row["analysis"] == hazard.ANALYSIS and "lag_days=" in str(row["stratum"])
+        if row["analysis"] == joint_hazard.ANALYSIS or is_lag:
             hide(row)
             row.update(dict.fromkeys(COUNTS))
         elif row["analysis"] == hazard.ANALYSIS and ("period=" in str(row["stratum"]) or row["estimand"] == "test"):

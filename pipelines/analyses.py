@@ -23,11 +23,12 @@ from analysis.analyses import (
     persistence,
     rate_ratio,
     steroid_window,
+    subgroup,
     time_zero_groups,
 )
 from analysis.analyses.gates import diagnostic_frame
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
-from pipelines import ladder_analyses, questions
+from pipelines import hazard_analyses, ladder_analyses, questions
 from pipelines.questions import Findings
 from pipelines.steps import Build
 
@@ -170,12 +171,26 @@ ANALYSES: tuple[Analysis, ...] = (
         "Hazard ratio of a second study drug.",
         (
             "cohort.person_time",
+            "cohort.lag_time",
             "cohort.entry",
             "cohort.baseline_covariate",
             "spec.exposure_rule",
             "cohort.assessable_outcome",
         ),
         questions.ask_hazard,
+    ),
+    Analysis(
+        subgroup.ANALYSIS,
+        "Hazard ratio of a second study drug in subgroups, and their interaction.",
+        (
+            "cohort.person_time",
+            "cohort.entry",
+            "cohort.baseline_covariate",
+            "cohort.indication",
+            "cohort.assessable_outcome",
+            "spec.age_band",
+        ),
+        hazard_analyses.subgroups,
     ),
     Analysis(
         joint_hazard.ANALYSIS,

@@ -30,8 +30,8 @@ from analysis.estimate.result import Estimate
 from analysis.matching.control_sample import DESIGNS
 from pipelines.asked import assessable_outcomes, matched_outcomes, rule_names
 from pipelines.draws import negative_controls
+from pipelines.hazard_analyses import from_first, lags
 from pipelines.steps import Build
-from sql.warehouse import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,13 +189,13 @@ def ask_hazard(build: Build) -> Findings:
     for contrast in build.spec.contrast:
         if contrast.estimator == "time_varying_cox":
             estimates, diagnostics = hazard.time_varying_hazard(
-                hazard.with_baseline(_from_first(build, contrast.outcome), entry, baseline),
+                hazard.with_baseline(from_first(build, contrast.outcome), entry, baseline),
                 contrast,
                 rules=rule_names(build),
                 confidence=build.spec.analysis.confidence_level,
                 is_assessable=contrast.outcome in held,
             )
-            found[0].extend(estimates)
+            found[0].extend([*estimates, *lags(build, contrast)])
             found[1].extend(diagnostics)
     return Findings(*found)
 
@@ -207,7 +207,7 @@ def ask_joint_hazard(build: Build) -> tuple[list[Estimate], None]:
         estimate
         for outcome in dict.fromkeys(c.outcome for c in build.spec.contrast if c.estimator == "time_varying_cox")
         for estimate in joint_hazard.joint_hazards(
-            _from_first(build, outcome),
+            from_first(build, outcome),
             [outcome],
             rule=build.spec.primary_rule,
             minimum_persons=build.spec.case_control.pair_minimum_persons,
@@ -215,9 +215,3 @@ def ask_joint_hazard(build: Build) -> tuple[list[Estimate], None]:
             is_assessable=outcome in held,
         )
     ], None
-
-
-def _from_first(build: Build, outcome: str) -> pl.DataFrame:
-    return build.warehouse.read(
-        "cohort.person_time", where=f"population = '{hazard.POPULATION}' AND outcome_id = {quoted(outcome)}"
-    )

@@ -1,6 +1,6 @@
 """How a figure is drawn: style, size, and the SVG text that is the same for the same drawing.
 
-Owns fonts, colours and the description that a screen reader speaks. What is drawn is in `figures.py` and `forest.py`.
+Owns fonts, colours and the description that a screen reader speaks. What is drawn is in `figures.py` and the modules that it names.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, PALE, STYLE, new_
 from analysis.report.forest import incidence, ladder
 from analysis.report.love import love
 from analysis.report.stacked import endings as stacked_endings
+from analysis.report.subgroup import subgroup_forest
 from analysis.report.view import Row, View, as_int
 from analysis.report.wording import DAYS_PER_YEAR, THIN
 
@@ -211,6 +212,7 @@ FIGURES = (
     Figure("endings", "discontinuation", "Endings of first combinations", stacked_endings),
     Figure("incidence", "outcomes", "Incidence by level of exposure", incidence),
     Figure("ladder", "outcomes", "Odds ratios by level of exposure", ladder),
+    Figure("subgroups", "outcomes", "Hazard ratios in subgroups", subgroup_forest),
     Figure("love", "comparability", "Balance before time zero", love),
     Figure("specification_hazard", "sensitivity", "Hazard ratio under each exposure rule", specification.hazard),
     Figure("specification_odds", "sensitivity", "Odds ratio under each exposure rule", specification.odds),

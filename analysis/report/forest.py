@@ -20,7 +20,7 @@ def incidence(view: View) -> tuple[str, str] | None:
     if not rows:
         return None
     labels = [f"{row['name']}" for row in rows]
-    return _forest(
+    return forest(
         rows,
         labels,
         key="rate",
@@ -32,7 +32,7 @@ def incidence(view: View) -> tuple[str, str] | None:
     )
 
 
-def _forest(
+def forest(
     rows: list[Row], labels: list[str], *, key: str, name: str, axis_label: str, description: str, log: bool
 ) -> tuple[str, str]:
     """Points with limits, rows under their group; limits past the edge end in an arrow."""
@@ -120,7 +120,7 @@ def ladder(view: View) -> tuple[str, str] | None:
     if not rows:
         return None
     overlay = "; diamonds: literature" if any(row["literature_row"] for row in rows) else ""
-    return _forest(
+    return forest(
         rows,
         [str(row["name"]) for row in rows],
         key="ratio",

@@ -229,7 +229,11 @@ def _outcome_section(view: View, *, literature: bool) -> Section:
             *comparisons,
             *sets,
             *(("table:component_ladder", "table:component_zero") if components.has_components(view) else ()),
-            *(("table:hazard_ratio", "table:joint_hazard") if has_cox else ()),
+            *(
+                ("table:hazard_ratio", "figure:subgroups", "table:subgroup_hazard", "table:joint_hazard")
+                if has_cox
+                else ()
+            ),
             "table:incidence_by_regimen",
         ),
         remarks=tuple(remarks),

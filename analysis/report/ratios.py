@@ -121,8 +121,10 @@ def hazard(view: View) -> list[Row]:
 
 
 def _hazard_name(found: Row) -> str:
-    _, _, period = str(found["stratum"]).partition("period=")
-    name = period or wording.method_name(found["method"])
+    part, _, value = str(found["stratum"]).removeprefix("ladder=study_drugs").strip(";").partition("=")
+    if part == "lag_days":
+        return f"exposure {value} days before" if value != "0" else "exposure on the day itself"
+    name = value or wording.method_name(found["method"])
     return f"no study drug against one: {name}" if found["level"] == "0" else name
 
 
@@ -168,7 +170,8 @@ TABLES = (
         hazard,
         "New users; time since the first study drug; time before the second drug belongs to one drug; limits robust "
         "to clustering by person. Adjusted: for age, sex, year, comorbidity, days in hospital, steroids and earlier outcomes at "
-        "entry. Where the test fails no single ratio stands for all of follow-up: read the periods. The naive ratio counts who ever "
+        "entry. Exposure so many days before: another lag than the outcome's own, all else the same. Where the test fails no single "
+        "ratio stands for all of follow-up: read the periods. The naive ratio counts who ever "
         "combines as combined from the first day: it is wrong, and stands here to show how much.",
         NO_CONTRAST,
     ),

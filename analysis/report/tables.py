@@ -21,6 +21,7 @@ from analysis.report import (
     rate_ratio,
     ratios,
     sensitivity,
+    subgroup,
 )
 from analysis.report.table import ShownTable, Table, show
 from analysis.report.view import View
@@ -34,6 +35,7 @@ TABLES: tuple[Table, ...] = (
     *ratios.TABLES,
     *matched.TABLES,
     *drug_class.TABLES,
+    *subgroup.TABLES,
     *joint.TABLES,
     comparability.TABLES[0],
     *after_adding.TABLES,

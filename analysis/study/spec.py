@@ -204,7 +204,16 @@ class Analysis(Section):
     misclassification_correlation: Annotated[float, Field(ge=0, le=1)] = Field(
         0.8, description="How alike the predictive values of two levels are; 1: equal."
     )
+    subgroup_minimum_events: Annotated[int, Field(ge=1)] = Field(10, description="Fewer: a subgroup has no ratio.")
+    calendar_starts: tuple[int, ...] = Field((2020, 2023), description="First years of calendar periods of entry.")
+    lag_grid_days: tuple[Days, ...] = Field((0, 30), description="Further lags of the hazard ratio.")
     stop_reason_window_days: Days = Field(30, description="A stop record this near to the stop names its reason.")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Analysis:
+        if list(self.calendar_starts) != sorted(set(self.calendar_starts)):
+            raise ValueError("analysis.calendar_starts must rise")
+        return self
 
 
 class CaseControl(Section):

@@ -64,6 +64,7 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
             {"placeholder_date": spec.source.placeholder_dates}, schema={"placeholder_date": pl.Date}
         ),
         "drug_policy": policy_rows(spec, [drug.policy for drug in drugs]),
+        "lag_grid": _lag_grid(spec),
         "contrast": pl.DataFrame(
             [
                 {
@@ -235,3 +236,10 @@ def _unique_meaning(rows: list[tuple[object, ...]], columns: tuple[str, str, str
             f"{first[columns[1]]!r} {first[columns[2]]!r} would mean two drugs, one of them {first['drug_id']!r}"
         )
     return frame
+
+
+def _lag_grid(spec: StudySpec) -> pl.DataFrame:
+    """Lags that the study asks for besides an outcome's own, for the outcomes of hazard ratios."""
+    outcomes = sorted({c.outcome for c in spec.contrast if c.estimator == "time_varying_cox"})
+    rows = [(outcome, days) for outcome in outcomes for days in sorted(set(spec.analysis.lag_grid_days))]
+    return pl.DataFrame(rows, schema={"outcome_id": pl.String, "lag_days": pl.Int64}, orient="row")

@@ -1,9 +1,16 @@
--- Exposure of each person from cohort entry to the end of observed time and study, with the state lagged as outcomes ask: the
--- first lag_days of a state belong to the state before. Time at risk of an outcome is a part of it.
+-- Exposure of each person from cohort entry to the end of observed time and study, with the state lagged as outcomes ask, and under the
+-- primary rule also as the lag grid does: the first lag_days of a state belong to the state before. Time at risk of an outcome is a
+-- part of it.
 -- grain: exposure_rule, lag_days, person_id, start_date
 WITH lag_setting AS (
-  SELECT DISTINCT o.lag_days
-  FROM spec.outcome AS o
+  SELECT r.exposure_rule, o.lag_days
+  FROM spec.exposure_rule AS r
+  CROSS JOIN spec.outcome AS o
+  UNION DISTINCT
+  SELECT r.exposure_rule, d.lag_days
+  FROM spec.exposure_rule AS r
+  CROSS JOIN spec.lag_grid AS d
+  WHERE r.is_primary
 ),
 lagged AS (
   SELECT
@@ -24,7 +31,7 @@ lagged AS (
     i.toruner_count,
     i.broad_count
   FROM cohort.entry AS e
-  CROSS JOIN lag_setting AS g
+  INNER JOIN lag_setting AS g ON e.exposure_rule = g.exposure_rule
   CROSS JOIN spec.study AS s
   INNER JOIN exposure.combination_interval AS i ON e.exposure_rule = i.exposure_rule AND e.person_id = i.person_id
   INNER JOIN staged.observation_period AS o

@@ -57,6 +57,14 @@ def test_periods_stay_without_counts_and_go_together_where_one_has_few() -> None
     assert {row["status"] for row in rows} == {"suppressed"}
 
 
+def test_other_lags_are_never_told() -> None:
+    lag = _hazards([20])[1] | {"estimand": "hazard_ratio", "stratum": "ladder=study_drugs;lag_days=30"}
+    rows, received = _received([*_hazards([20, 30, 40]), lag])
+    withhold_hazards(rows, received, _hide, 5)
+    assert (rows[-1]["status"], rows[-1]["event_count"], rows[-1]["person_days"]) == ("suppressed", None, None)
+    assert rows[0]["status"] == "ok"
+
+
 def _endings(counts: dict[str, list[int]], *, withheld: str = "") -> list[Row]:
     base = {"exposure_rule": "r", "population": "p", "regimen_id": "all", "value": 0.1, "person_count": 9}
     rows = [

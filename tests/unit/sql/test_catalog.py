@@ -184,6 +184,7 @@ FEVER = {  # a composite, so that tables of components hold rows
 MATCHED = [
     {"id": "matched", "estimator": "matched_odds_ratio", "outcome": "fever"},
     {"id": "time_zero", "estimator": "time_zero_comparison", "outcome": "fever"},
+    {"id": "hazard", "estimator": "time_varying_cox", "outcome": "fever"},
 ]
 
 
