@@ -67,6 +67,10 @@ class RiskSets:
     def sums(self, values: Floats) -> Floats:
         """Sum of a row's values over each risk set."""
         last = self.leaves - 1
+        if not self.enters.any():  # nobody comes late: the risk set of a time is everybody who leaves after it
+            leaving = np.bincount(last, values, minlength=self.time_count).astype(np.float64, copy=False)
+            staying: Floats = leaving[::-1].cumsum()[::-1]
+            return staying
         # The bit length of the difference: 0 for a single time, else the level of the block that holds both ends.
         level = np.frexp((self.enters ^ last).astype(np.float64))[1]
         levels = max(1, self.time_count - 1).bit_length() + 1
@@ -87,6 +91,11 @@ class RiskSets:
     def event_sums(self, values: Floats) -> Floats:
         """Sum of a row's values over the events of each event time."""
         summed: Floats = np.bincount(self.event_times, values[self.is_event], minlength=self.time_count).astype(float)
+        return summed
+
+    def at_times(self, values: Floats) -> Floats:
+        """Sum of an event's values over each event time."""
+        summed: Floats = np.bincount(self.slot_time, values, minlength=self.time_count).astype(float)
         return summed
 
     def slot_sums(self, values: Floats) -> Floats:
@@ -160,18 +169,32 @@ def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
     shift = float(predictor.max(initial=-np.inf)) if predictor.size else 0.0
     weights: Floats = np.exp(predictor - shift) * sets.case_weight
     counted = sets.case_weight[sets.is_event]
+    share, time = sets.slot_share, sets.slot_time
     with np.errstate(divide="ignore", invalid="ignore"):
-        totals = sets.slot_sums(weights)
+        at_risk, at_events = sets.sums(weights), sets.event_sums(weights)
+        totals = at_risk[time] - share * at_events[time]
         inverse = 1.0 / totals
+        hazards: Floats = sets.slot_weight * inverse
+        # Sums over the tied events of a time of 1 / total and its square, times 1, share and share squared.
+        once = [sets.at_times(hazards * power) for power in (1.0, share)]
+        twice = [sets.at_times(hazards * inverse * power) for power in (1.0, share, share**2)]
         means = np.empty((totals.size, count))
         information = np.empty((count, count))
+        firsts = []
         for i in range(count):
             weighted = weights * x[:, i]
-            means[:, i] = sets.slot_sums(weighted) * inverse
+            firsts.append((sets.sums(weighted), sets.event_sums(weighted)))
+            means[:, i] = (firsts[i][0][time] - share * firsts[i][1][time]) * inverse
             for j in range(i + 1):
-                spread = sets.slot_sums(weighted * x[:, j]) * inverse - means[:, i] * means[:, j]
-                information[i, j] = information[j, i] = (spread * sets.slot_weight).sum()
-        hazards: Floats = sets.slot_weight * inverse
+                product = weighted * x[:, j]
+                second = sets.sums(product) * once[0] - sets.event_sums(product) * once[1]
+                (all_i, event_i), (all_j, event_j) = firsts[i], firsts[j]
+                first = (
+                    all_i * all_j * twice[0]
+                    - (all_i * event_j + event_i * all_j) * twice[1]
+                    + event_i * event_j * twice[2]
+                )
+                information[i, j] = information[j, i] = (second - first).sum()
         log_likelihood = float(
             (counted * (predictor[sets.is_event] - shift)).sum() - (sets.slot_weight * np.log(totals)).sum()
         )
@@ -227,22 +250,18 @@ def score_residuals(sets: RiskSets, x: Floats, point: Point) -> Floats:
     own = sets.event_times
     count = x.shape[1]
 
-    def at_times(values: Floats) -> Floats:
-        summed: Floats = np.bincount(sets.slot_time, values, minlength=sets.time_count).astype(float)
-        return summed
-
     def over_stay(values: Floats) -> Floats:
-        before = np.concatenate(([0.0], np.cumsum(at_times(values))))
+        before = np.concatenate(([0.0], np.cumsum(sets.at_times(values))))
         stay: Floats = before[sets.leaves] - before[sets.enters]
         return stay
 
     hazard = over_stay(point.hazards)
-    spared = at_times(point.hazards * sets.slot_share)[own]
+    spared = sets.at_times(point.hazards * sets.slot_share)[own]
     residuals = np.empty_like(x)
     for i in range(count):
         pulled = point.hazards * point.means[:, i]
         residuals[:, i] = -point.weights * (x[:, i] * hazard - over_stay(pulled))
-        mine, mean = x[sets.is_event, i], (at_times(point.means[:, i]) / tied)[own]
-        forgiven = point.weights[sets.is_event] * (mine * spared - at_times(pulled * sets.slot_share)[own])
+        mine, mean = x[sets.is_event, i], (sets.at_times(point.means[:, i]) / tied)[own]
+        forgiven = point.weights[sets.is_event] * (mine * spared - sets.at_times(pulled * sets.slot_share)[own])
         residuals[sets.is_event, i] += sets.case_weight[sets.is_event] * (mine - mean) + forgiven
     return residuals
