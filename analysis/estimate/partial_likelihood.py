@@ -14,6 +14,7 @@ Source: Andersen and Gill 1982; Efron 1977, JASA 72:557; Therneau and Grambsch 2
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ MAXIMUM_STEPS = 25
 MAXIMUM_HALVINGS = 30
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class RiskSets:
     """Who is at risk at which distinct event time, for the rows that are at risk at any.
 
@@ -49,7 +50,7 @@ class RiskSets:
     case_weight: Floats
     slot_weight: Floats
 
-    @property
+    @cached_property
     def event_times(self) -> Integers:
         """Index of the event time of each event row."""
         return self.leaves[self.is_event] - 1
@@ -90,7 +91,11 @@ class RiskSets:
 
     def event_sums(self, values: Floats) -> Floats:
         """Sum of a row's values over the events of each event time."""
-        summed: Floats = np.bincount(self.event_times, values[self.is_event], minlength=self.time_count).astype(float)
+        return self.sums_of_events(values[self.is_event])
+
+    def sums_of_events(self, values: Floats) -> Floats:
+        """Sum of the values of event rows, in their order, over each event time."""
+        summed: Floats = np.bincount(self.event_times, values, minlength=self.time_count).astype(float)
         return summed
 
     def at_times(self, values: Floats) -> Floats:
@@ -171,7 +176,8 @@ def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
     counted = sets.case_weight[sets.is_event]
     share, time = sets.slot_share, sets.slot_time
     with np.errstate(divide="ignore", invalid="ignore"):
-        at_risk, at_events = sets.sums(weights), sets.event_sums(weights)
+        event_weights, event_x = weights[sets.is_event], x[sets.is_event]
+        at_risk, at_events = sets.sums(weights), sets.sums_of_events(event_weights)
         totals = at_risk[time] - share * at_events[time]
         inverse = 1.0 / totals
         hazards: Floats = sets.slot_weight * inverse
@@ -183,11 +189,12 @@ def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
         firsts = []
         for i in range(count):
             weighted = weights * x[:, i]
-            firsts.append((sets.sums(weighted), sets.event_sums(weighted)))
+            event_weighted = event_weights * event_x[:, i]
+            firsts.append((sets.sums(weighted), sets.sums_of_events(event_weighted)))
             means[:, i] = (firsts[i][0][time] - share * firsts[i][1][time]) * inverse
             for j in range(i + 1):
-                product = weighted * x[:, j]
-                second = sets.sums(product) * once[0] - sets.event_sums(product) * once[1]
+                tied = sets.sums_of_events(event_weighted * event_x[:, j])
+                second = sets.sums(weighted * x[:, j]) * once[0] - tied * once[1]
                 (all_i, event_i), (all_j, event_j) = firsts[i], firsts[j]
                 first = (
                     all_i * all_j * twice[0]
@@ -198,7 +205,7 @@ def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
         log_likelihood = float(
             (counted * (predictor[sets.is_event] - shift)).sum() - (sets.slot_weight * np.log(totals)).sum()
         )
-    observed, expected = counted[:, np.newaxis] * x[sets.is_event], sets.slot_weight[:, np.newaxis] * means
+    observed, expected = counted[:, np.newaxis] * event_x, sets.slot_weight[:, np.newaxis] * means
     score = observed.sum(axis=0) - expected.sum(axis=0)
     return Point(log_likelihood, score, information, weights, means, hazards)
 
