@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis.analyses.subgroup import ANALYSIS, LADDER, VARIABLES, subgroup_stratum
+from analysis.analyses.subgroup import ANALYSIS, LADDER, SEVERAL, VARIABLES, subgroup_stratum
 from analysis.report import wording
 from analysis.report.forest import forest
 from analysis.report.ratios import p_value
@@ -37,10 +37,14 @@ def subgroups(view: View) -> list[Row]:
             if test is None:
                 continue
             group = f"{view.outcomes[outcome]}, by {LABELS[variable]}: {_interaction(test)}"
-            for stratum, found in by_stratum.items():
-                name, _, level = next(part for part in stratum.split(";") if part != LADDER).partition("=")
-                if name == variable:
-                    rows.append(_row(group, _level(variable, level), found))
+            own_levels = {
+                level: found
+                for stratum, found in by_stratum.items()
+                for name, _, level in [next(part for part in stratum.split(";") if part != LADDER).partition("=")]
+                if name == variable
+            }
+            in_order = sorted(own_levels, key=lambda level: (not level.startswith("before "), level == SEVERAL, level))
+            rows += [_row(group, _level(variable, level), own_levels[level]) for level in in_order]
             if test["status"] == "not_assessable":
                 rows.append({"group": group, "name": "not known", "is_withheld": False})
     return rows
@@ -64,7 +68,7 @@ def _level(variable: str, level: str) -> str:
     if variable == "sex":
         return SEX.get(level, level)
     return (
-        f"{wording.plain(level)} conditions" if (variable, level) == ("indication", "several") else wording.plain(level)
+        f"{wording.plain(level)} conditions" if (variable, level) == ("indication", SEVERAL) else wording.plain(level)
     )
 
 

@@ -34,6 +34,7 @@ def test_subgroups_stand_under_their_variable_with_its_test() -> None:
     assert [row["name"] for row in sex] == ["female", "male"]
     assert "test of interaction, P below 0.0001" in str(sex[0]["group"])
     assert [row["name"] for row in rows][:3] == ["asthma", "psoriasis", "several conditions"]
+    assert [row["name"] for row in rows][-2:] == ["before 2020", "2020 on"]
     assert show(subgroup.TABLES[0], view).body
     drawn = subgroup.subgroup_forest(view)
     assert drawn is not None and "several conditions" in drawn[0]
