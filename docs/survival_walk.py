@@ -47,7 +47,9 @@ def rows(estimates: pl.DataFrame, question: dict[str, object], *, rule: str) -> 
     told = []
     for row in found.sort("stratum", "level", "method").iter_rows(named=True):
         cell = estimate_cell(row, STYLES[row["estimand"]])  # type: ignore[arg-type]
-        what = row["stratum"].partition("period=")[2] or named(REASONS, row["level"])
+        part = row["stratum"].partition(";")[2].replace("period=", "").replace("lag_days=", "lag in days: ")
+        level = "no study drug" if row["level"] == "0" else named(REASONS, row["level"])
+        what = part or level
         value = " ".join(part for part in (cell.text, cell.limits) if part)
         told.append(f"| {what} | {named(METHODS, row['method'])} | {value} | {cell.note} |")
     return told
