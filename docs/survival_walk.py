@@ -18,6 +18,9 @@ from analysis.report.wording import REASONS, estimate_cell, named
 from benchmarks.pages import replace_part
 
 PAGE = Path(__file__).parent / "survival.md"
+COMPONENTS = {
+    "first_started": "the drug started first", "second_started": "the drug started second", "started_together": "two started on one day",
+}  # fmt: skip
 FIGURES = {"persistence": "survival_persistence.svg", "endings": "survival_endings.svg"}
 QUESTIONS = {
     "persistence": {
@@ -48,6 +51,7 @@ def rows(estimates: pl.DataFrame, question: dict[str, object], *, rule: str) -> 
     for row in found.sort("stratum", "level", "method").iter_rows(named=True):
         cell = estimate_cell(row, STYLES[row["estimand"]])  # type: ignore[arg-type]
         part = row["stratum"].partition(";")[2].replace("period=", "").replace("lag_days=", "lag in days: ")
+        part = part or named(COMPONENTS, row["stratum"].partition("component=")[2]) or ""
         level = "no study drug" if row["level"] == "0" else named(REASONS, row["level"])
         what = part or level
         value = " ".join(part for part in (cell.text, cell.limits) if part)

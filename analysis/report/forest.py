@@ -12,6 +12,29 @@ from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, STYLE, new_canvas
 from analysis.report.view import Row, View
 
 LOG_MARKS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+FINE_MARKS = (
+    0.3,
+    0.4,
+    0.6,
+    0.7,
+    0.8,
+    0.9,
+    1.2,
+    1.4,
+    1.6,
+    1.8,
+    2.5,
+    3,
+    4,
+)  # where few of the others lie inside the axis
+
+
+def log_marks(low: float, high: float) -> list[float]:
+    """Marks of a log axis: round numbers, and finer ones between where fewer than three of them would be seen."""
+    coarse = [float(mark) for mark in LOG_MARKS if low <= mark <= high]
+    if len(coarse) >= 3:
+        return coarse
+    return sorted({*coarse, *(float(mark) for mark in FINE_MARKS if low <= mark <= high)})
 
 
 def incidence(view: View) -> tuple[str, str] | None:
@@ -54,7 +77,7 @@ def forest(
         if log:
             axis.set_xscale("log")
             axis.axvline(1, color=MUTED, linewidth=0.8)
-            axis.set_xticks([mark for mark in LOG_MARKS if edge[0] <= mark <= edge[1]])
+            axis.set_xticks(log_marks(*edge))
             axis.minorticks_off()
         axis.set_xlim(edge)
         for place, row in zip(places, rows, strict=True):

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from analysis.analyses.hazard import ADJUSTED_METHOD, ANALYSIS, METHOD
 from analysis.report import ratios, wording
 from analysis.report.drawing import BLUE, INK, LINE, MUTED, ORANGE, PALE, STYLE, new_canvas, svg_text
-from analysis.report.forest import LOG_MARKS
+from analysis.report.forest import log_marks
 from analysis.report.view import Row, View
 from analysis.study.exposure_rule import ExposureRule
 from analysis.study.rules import all_rules
@@ -169,7 +169,7 @@ def _values(axis: Axes, curve: Sequence[Specification], primary: str) -> None:
             axis.plot([place + shift], [told["value"]], marker="D" if is_key else marker, color=shown, markersize=4.5)
     low, high = max(min(ends) / 1.15, 0.05), min(max(ends) * 1.15, 100.0)
     axis.set_ylim(low, high)
-    axis.set_yticks([mark for mark in LOG_MARKS if low <= mark <= high])
+    axis.set_yticks(log_marks(low, high))
     axis.minorticks_off()
     axis.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axis.grid(axis="y", color=LINE, linewidth=0.5)

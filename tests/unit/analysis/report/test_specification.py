@@ -11,6 +11,7 @@ from analysis.analyses.hazard import ADJUSTED_METHOD, METHOD
 from analysis.disclosure import disclosed
 from analysis.estimate.result import Answer, Estimate, Question, result_frame
 from analysis.report import specification
+from analysis.report.forest import log_marks
 from analysis.report.sensitivity import sensitivity
 from analysis.report.view import View
 from analysis.study.read import study_from
@@ -151,3 +152,9 @@ def test_the_table_of_key_numbers_holds_what_the_curves_draw() -> None:
         told = [value for (group, rule), value in rows.items() if rule == label and "hazard ratio" in str(group)]
         assert told == [one.found, one.beside]
     assert len(rows) == 5 * 3
+
+
+def test_a_narrow_log_axis_has_finer_marks() -> None:
+    assert log_marks(0.4, 6.0) == [0.5, 1.0, 2.0, 5.0]
+    assert log_marks(0.85, 1.7) == [0.9, 1.0, 1.2, 1.4, 1.6]
+    assert log_marks(1.01, 1.1) == []
