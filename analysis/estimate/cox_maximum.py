@@ -78,7 +78,8 @@ def solved(sets: RiskSets, x: Floats, codes: NDArray[np.int64], *, names: Sequen
         return Solution.without(reasons, null)
     chosen = [names[index] for index in estimated]
     scale = x[:, estimated].std(axis=0)
-    standard = (x[:, estimated] - x[:, estimated].mean(axis=0)) / scale
+    # Columns lie together in memory, for every sum is over one.
+    standard = np.asfortranarray((x[:, estimated] - x[:, estimated].mean(axis=0)) / scale)
     information = evaluate(sets, standard, np.zeros(len(estimated))).information
     least = np.linalg.eigvalsh(information / np.sqrt(np.outer(np.diag(information), np.diag(information))))[0]
     if least < _LEAST_EIGENVALUE:

@@ -103,6 +103,12 @@ class RiskSets:
         summed: Floats = np.bincount(self.slot_time, values, minlength=self.time_count).astype(float)
         return summed
 
+    def over_stay(self, values: Floats) -> Floats:
+        """Sum of an event time's values over the stay of each row."""
+        before = np.concatenate(([0.0], np.cumsum(values)))
+        stay: Floats = before[self.leaves] - before[self.enters]
+        return stay
+
     def slot_sums(self, values: Floats) -> Floats:
         """Sum of a row's values over each event's risk set, less the share of the tied events."""
         at_events = self.event_sums(values)[self.slot_time]
@@ -184,24 +190,19 @@ def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
         # Sums over the tied events of a time of 1 / total and its square, times 1, share and share squared.
         once = [sets.at_times(hazards * power) for power in (1.0, share)]
         twice = [sets.at_times(hazards * inverse * power) for power in (1.0, share, share**2)]
+        # The second moments over all risk sets are those of the rows, each with the hazard summed over its stay.
+        stay = sets.over_stay(once[0])
+        spared = event_weights * once[1][sets.event_times]
+        information = x.T @ (x * (weights * stay)[:, np.newaxis]) - event_x.T @ (event_x * spared[:, np.newaxis])
         means = np.empty((totals.size, count))
-        information = np.empty((count, count))
-        firsts = []
+        all_x, tied_x = np.empty((sets.time_count, count)), np.empty((sets.time_count, count))
         for i in range(count):
-            weighted = weights * x[:, i]
-            event_weighted = event_weights * event_x[:, i]
-            firsts.append((sets.sums(weighted), sets.sums_of_events(event_weighted)))
-            means[:, i] = (firsts[i][0][time] - share * firsts[i][1][time]) * inverse
-            for j in range(i + 1):
-                tied = sets.sums_of_events(event_weighted * event_x[:, j])
-                second = sets.sums(weighted * x[:, j]) * once[0] - tied * once[1]
-                (all_i, event_i), (all_j, event_j) = firsts[i], firsts[j]
-                first = (
-                    all_i * all_j * twice[0]
-                    - (all_i * event_j + event_i * all_j) * twice[1]
-                    + event_i * event_j * twice[2]
-                )
-                information[i, j] = information[j, i] = (second - first).sum()
+            all_x[:, i], tied_x[:, i] = sets.sums(weights * x[:, i]), sets.sums_of_events(event_weights * event_x[:, i])
+            means[:, i] = (all_x[time, i] - share * tied_x[time, i]) * inverse
+        crossed = all_x.T @ (tied_x * twice[1][:, np.newaxis])
+        information -= all_x.T @ (all_x * twice[0][:, np.newaxis]) - crossed - crossed.T
+        information -= tied_x.T @ (tied_x * twice[2][:, np.newaxis])
+        information = (information + information.T) / 2.0
         log_likelihood = float(
             (counted * (predictor[sets.is_event] - shift)).sum() - (sets.slot_weight * np.log(totals)).sum()
         )
@@ -258,9 +259,7 @@ def score_residuals(sets: RiskSets, x: Floats, point: Point) -> Floats:
     count = x.shape[1]
 
     def over_stay(values: Floats) -> Floats:
-        before = np.concatenate(([0.0], np.cumsum(sets.at_times(values))))
-        stay: Floats = before[sets.leaves] - before[sets.enters]
-        return stay
+        return sets.over_stay(sets.at_times(values))
 
     hazard = over_stay(point.hazards)
     spared = sets.at_times(point.hazards * sets.slot_share)[own]
