@@ -181,7 +181,7 @@ def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
     weights: Floats = np.exp(predictor - shift) * sets.case_weight
     counted = sets.case_weight[sets.is_event]
     share, time = sets.slot_share, sets.slot_time
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         event_weights, event_x = weights[sets.is_event], x[sets.is_event]
         at_risk, at_events = sets.sums(weights), sets.sums_of_events(event_weights)
         totals = at_risk[time] - share * at_events[time]

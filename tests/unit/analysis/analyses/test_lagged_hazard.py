@@ -68,9 +68,9 @@ def test_without_outcome_tables_or_another_lag_there_is_nothing_to_tell() -> Non
 
 
 def test_the_table_names_each_lag() -> None:
-    names = {lag: ratios._hazard_name({"stratum": lag_stratum(lag), "method": METHOD}) for lag in LAGS}
+    row = {"stratum": "ladder=study_drugs", "method": METHOD, "level": ">=2"}
+    names = {lag: ratios._hazard_name(row | {"stratum": lag_stratum(lag)}) for lag in LAGS}
     assert names == {0: "exposure on the day itself", 30: "exposure 30 days before"}
-    assert (
-        ratios._hazard_name({"stratum": "ladder=study_drugs;period=days 1 to 90", "method": METHOD}) == "days 1 to 90"
-    )
-    assert ratios._hazard_name({"stratum": "ladder=study_drugs", "method": METHOD}).startswith("Cox")
+    assert ratios._hazard_name(row | {"stratum": "ladder=study_drugs;period=days 1 to 90"}) == "days 1 to 90"
+    assert ratios._hazard_name(row).startswith("Cox")
+    assert ratios._hazard_name(row | {"level": "0"}).startswith("no study drug against one: Cox")
