@@ -93,7 +93,7 @@ class World:
 
     def median(self) -> dict[str, float]:
         return self.result.row(by_predicate=(pl.col("method") == "kaplan_meier_log_log")
-            & (pl.col("estimand") == "median_duration_months"), named=True)  # fmt: skip
+            & (pl.col("estimand") == "median_duration_months") & (pl.col("stratum") == ""), named=True)  # fmt: skip
 
 
 @pytest.fixture(scope="module", params=list(WORLDS))
