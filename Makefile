@@ -25,7 +25,7 @@ lint: $(STAMP)
 check: lint test
 
 # Regenerates the digits that R gives. Needs R with the packages survival, epitools, MASS, brglm2,
-# sandwich, metafor, epiR, etm and cmprsk (Debian: r-cran-*); leaves no diff.
+# sandwich, metafor, epiR, etm, cmprsk, mets and numDeriv (Debian: r-cran-*); leaves no diff.
 truth:
 	cd tests/truth && for script in *.R; do Rscript --vanilla $$script > $${script%.R}.json || exit 1; done
 	git diff --exit-code --stat -- tests/truth

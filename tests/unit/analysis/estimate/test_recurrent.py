@@ -1,6 +1,8 @@
 """Events that recur: rows by hand, Andersen-Gill and Prentice-Williams-Peterson against R's coxph."""
 
 import json
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -111,12 +113,12 @@ def bladder() -> pl.DataFrame:
     return pl.DataFrame(TRUTH["data"], strict=False).rename(names).with_columns(risk_start_day="start_day")
 
 
-def fitted(rows: pl.DataFrame, how: str, ties: Ties) -> CoxFit:
+def fitted(rows: pl.DataFrame, how: str, ties: Ties, covariates: Sequence[str] = COVARIATES) -> CoxFit:
     if how == "andersen_gill":
-        return andersen_gill(rows, covariates=COVARIATES, confidence=0.95, ties=ties)
+        return andersen_gill(rows, covariates=covariates, confidence=0.95, ties=ties)
     clock, cap = how.split("_")
     return prentice_williams_peterson(
-        rows, covariates=COVARIATES, clock=clock, strata_cap=int(cap), confidence=0.95, ties=ties,
+        rows, covariates=covariates, clock=clock, strata_cap=int(cap), confidence=0.95, ties=ties,
     )  # type: ignore[arg-type] # fmt: skip
 
 
@@ -128,6 +130,30 @@ def test_models_of_recurrent_events_are_those_of_coxph(how: str, ties: Ties) -> 
     assert fit.coefficients == pytest.approx(truth["coefficients"], rel=1e-8)
     assert fit.robust_standard_errors == pytest.approx(truth["robust_standard_errors"], rel=1e-8)
     assert fit.robust_covariance.ravel() == pytest.approx(truth["robust_covariance"], rel=1e-7, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("how", "theta"),
+    [
+        ("total_2", (1.0 + math.sqrt(5.0)) / 2.0),
+        ("gap_2", (1.0 + math.sqrt(5.0)) / 2.0),
+        ("total_1", (1.0 + math.sqrt(17.0)) / 2.0),
+        ("gap_1", (1.0 + math.sqrt(13.0)) / 2.0),
+    ],
+)
+def test_ratios_by_hand(how: str, theta: float) -> None:
+    # Person 1 (x = 1) has events on days 4 and 6, person 2 (x = 0) on day 3 and stays to 8, 3 (x = 1) stays to 5,
+    # 4 (x = 0) to 9. Strata of event 1 and 2: 1/(2 theta + 2), theta/(2 theta + 1) and, of persons 1 and 2 on either
+    # clock, theta/(theta + 1), flat where theta^2 = theta + 1. In one stratum and total time day 4 has person 2 at risk
+    # again and day 6 persons 1, 2, 4: 1/(2 theta + 2), theta/(2 theta + 2), theta/(theta + 2), theta^2 = theta + 4.
+    # In gap time all six stretches begin on day 0: theta/(3 theta + 3), 1/(2 theta + 3), theta/(2 theta + 2), so
+    # theta^2 = theta + 3.
+    follow_up = pl.DataFrame(
+        {"person_id": [1, 2, 3, 4], "start_day": [0] * 4, "stop_day": [6, 8, 5, 9], "x": [1.0, 0.0, 1.0, 0.0]}
+    )
+    rows = recurrent_rows(follow_up, pl.DataFrame({"person_id": [1, 1, 2], "day": [4, 6, 3]}), gap_days=0)
+    fit = fitted(rows, how, "efron", ["x"])
+    assert fit.coefficients[0] == pytest.approx(math.log(theta), rel=1e-9)
 
 
 def test_rows_made_from_follow_up_and_events_are_those_of_the_data() -> None:
