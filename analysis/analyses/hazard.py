@@ -31,7 +31,7 @@ ADJUSTED_FOR = (
 )  # fmt: skip
 CUTS = (90, 365)
 LEAST_P = 0.05
-_TWO, _NONE = "two_or_more", "no_study_drug"
+TWO, NONE = "two_or_more", "no_study_drug"
 
 
 def with_baseline(person_time: pl.DataFrame, entry: pl.DataFrame, baseline: pl.DataFrame) -> pl.DataFrame:
@@ -59,6 +59,15 @@ def with_baseline(person_time: pl.DataFrame, entry: pl.DataFrame, baseline: pl.D
     return found
 
 
+def exposed(person_time: pl.DataFrame) -> pl.DataFrame:
+    """Person-time as hazards read it: `event`, `two_or_more` and `no_study_drug`, each against days on one study drug."""
+    return person_time.with_columns(
+        event="event_count",
+        no_study_drug=(pl.col("risk_drug_count") == 0).cast(pl.Float64),
+        two_or_more=(pl.col("risk_drug_count") >= 2).cast(pl.Float64),
+    )
+
+
 def time_varying_hazard(
     person_time: pl.DataFrame, contrast: Contrast, *, rules: Sequence[str], confidence: float, is_assessable: bool
 ) -> tuple[list[Estimate], list[Diagnostic]]:
@@ -81,22 +90,18 @@ def time_varying_hazard(
         if not is_assessable:
             estimates.append(Estimate(question, not_assessable(METHOD, NO_RECORDS)))
             continue
-        rows = chosen.filter(pl.col("exposure_rule") == rule).with_columns(
-            event="event_count",
-            no_study_drug=(pl.col("risk_drug_count") == 0).cast(pl.Float64),
-            two_or_more=(pl.col("risk_drug_count") >= 2).cast(pl.Float64),
-        )
-        fit = cox(rows, covariates=(_TWO, _NONE), confidence=confidence, ties="efron")
+        rows = exposed(chosen.filter(pl.col("exposure_rule") == rule))
+        fit = cox(rows, covariates=(TWO, NONE), confidence=confidence, ties="efron")
         estimates += [
-            Estimate(question, replace(hazard_ratio(fit, _TWO), method=METHOD)),
-            Estimate(replace(question, level="0"), replace(hazard_ratio(fit, _NONE), method=METHOD)),
+            Estimate(question, replace(hazard_ratio(fit, TWO), method=METHOD)),
+            Estimate(replace(question, level="0"), replace(hazard_ratio(fit, NONE), method=METHOD)),
             Estimate(question, _adjusted(rows, confidence)),
             Estimate(question, _naive(rows, confidence)),
         ]
-        test = proportional_hazards_test(rows, covariates=(_TWO, _NONE), transform="km", ties="efron").of(_TWO)
+        test = proportional_hazards_test(rows, covariates=(TWO, NONE), transform="km", ties="efron").of(TWO)
         estimates.append(Estimate(replace(question, estimand="test"), test))
         diagnostics.append(_proportional(question, test))
-        pieces = piecewise_hazard_ratios(rows, _TWO, cuts=CUTS, others=(_NONE,), confidence=confidence, ties="efron")
+        pieces = piecewise_hazard_ratios(rows, TWO, cuts=CUTS, others=(NONE,), confidence=confidence, ties="efron")
         estimates += [
             Estimate(
                 replace(question, stratum=f"ladder=study_drugs;period={_period(piece.after_day, piece.until_day)}"),
@@ -110,8 +115,8 @@ def time_varying_hazard(
 def _adjusted(rows: pl.DataFrame, confidence: float) -> Answer:
     absent = [name for name in ADJUSTED_FOR if rows.height and rows[name].null_count()]
     known = [name for name in ADJUSTED_FOR if name not in absent]
-    fit = cox(rows, covariates=(_TWO, _NONE, *known), confidence=confidence, ties="efron")
-    answer = hazard_ratio(fit, _TWO)
+    fit = cox(rows, covariates=(TWO, NONE, *known), confidence=confidence, ties="efron")
+    answer = hazard_ratio(fit, TWO)
     reasons = [answer.reason, *(f"not adjusted for {name.replace('_', ' ')}" for name in absent)]
     return replace(answer, method=ADJUSTED_METHOD, reason="; ".join(reason for reason in reasons if reason))
 
@@ -119,10 +124,10 @@ def _adjusted(rows: pl.DataFrame, confidence: float) -> Answer:
 def _naive(rows: pl.DataFrame, confidence: float) -> Answer:
     """Who ever has two drugs against who never has, each from the first day to the last."""
     persons = rows.group_by("person_id").agg(
-        pl.col("start_day").min(), pl.col("stop_day").max(), pl.col("event").max(), pl.col(_TWO).max()
+        pl.col("start_day").min(), pl.col("stop_day").max(), pl.col("event").max(), pl.col(TWO).max()
     )
-    fit = cox(persons.sort("person_id"), covariates=(_TWO,), confidence=confidence, ties="efron")
-    answer = hazard_ratio(fit, _TWO)
+    fit = cox(persons.sort("person_id"), covariates=(TWO,), confidence=confidence, ties="efron")
+    answer = hazard_ratio(fit, TWO)
     return replace(answer, method=NAIVE_METHOD, reason="; ".join(r for r in (answer.reason, NAIVE_REASON) if r))
 
 

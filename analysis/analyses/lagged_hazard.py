@@ -12,12 +12,10 @@ from dataclasses import replace
 import polars as pl
 
 from analysis.analyses import NO_RECORDS
-from analysis.analyses.hazard import ANALYSIS, METHOD, POPULATION
+from analysis.analyses.hazard import ANALYSIS, METHOD, NONE, POPULATION, TWO, exposed
 from analysis.estimate.cox import cox, hazard_ratio
 from analysis.estimate.result import Estimate, Question, not_assessable
 from analysis.study.spec import Contrast
-
-TWO, NONE = "two_or_more", "no_study_drug"
 
 
 def lag_stratum(lag_days: int) -> str:
@@ -41,11 +39,7 @@ def lagged_hazards(
     held = lag_time.filter((pl.col("exposure_rule") == rule) & (pl.col("outcome_id") == contrast.outcome))
     found = []
     for lag in held["lag_days"].unique().sort():
-        rows = held.filter(pl.col("lag_days") == lag).with_columns(
-            (pl.col("risk_drug_count") >= 2).cast(pl.Float64).alias(TWO),
-            (pl.col("risk_drug_count") == 0).cast(pl.Float64).alias(NONE),
-            event="event_count",
-        )
+        rows = exposed(held.filter(pl.col("lag_days") == lag))
         if is_assessable:
             answer = hazard_ratio(cox(rows, covariates=(TWO, NONE), confidence=confidence, ties="efron"), TWO)
             answer = replace(answer, method=METHOD)

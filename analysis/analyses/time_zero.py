@@ -159,11 +159,14 @@ class _Asked:
             weight="weight",
         )
         answer = adjusted_odds_ratio(fit, "combination", limits="robust")
+        return self._said(replace(answer, method=method, person_count=persons, event_count=events), way)
+
+    def _said(self, answer: Answer, way: str) -> Answer:
+        """The answer, which says what of the score is not known where it rests on the score."""
         unknown = [f"{name.replace('_', ' ')} not known" for name in self.groups.unknown] if way != CRUDE else []
-        reasons = [answer.reason, *unknown]
-        return replace(
-            answer, method=method, person_count=persons, event_count=events, reason="; ".join(r for r in reasons if r)
-        )
+        if answer.status not in ("ok", "limit_only"):
+            return answer
+        return replace(answer, reason="; ".join(reason for reason in (answer.reason, *unknown) if reason))
 
     def outcome(self, outcome: str, controls: dict[str, NegativeControls]) -> tuple[list[Estimate], list[Diagnostic]]:
         """Every estimate of one outcome, gated, and its minimal detectable ratio."""
@@ -198,11 +201,17 @@ class _Asked:
             )
         ]
         weighted = weighted_incidence(
-            followed, self.groups, GROUPS, days=self.spec.analysis.persistence_days, confidence=confidence
+            followed,
+            self.groups,
+            GROUPS,
+            days=self.spec.analysis.persistence_days,
+            confidence=confidence,
+            has_deaths=self.has_deaths,
         )
         failures = {way: [*self.groups.failures[way], controls[way].failure, too_few] for way in METHODS}
         estimates += [
-            gated(Estimate(_by_day(question, level, day), answer), failures[OVERLAP]) for level, day, answer in weighted
+            gated(Estimate(_by_day(question, level, day), self._said(answer, OVERLAP)), failures[OVERLAP])
+            for level, day, answer in weighted
         ]
         estimates += self._recurrent(outcome, followed, failures)
         for way, method in METHODS.items():
@@ -210,13 +219,13 @@ class _Asked:
             error = controls[way].error
             if error is not None and way != CRUDE:
                 adjusted = calibrated(answers[0], error, confidence=confidence)
-                answers.append(replace(adjusted, method=f"{method}_calibrated"))
+                answers.append(self._said(replace(adjusted, method=f"{method}_calibrated"), way))
             if way == CRUDE and (exact := self._exact(outcome)) is not None:
                 answers.append(exact)
             estimates += [gated(Estimate(question, answer), failures[way]) for answer in answers]
             ratio = Estimate(
                 replace(question, estimand="hazard_ratio"),
-                hazard_answer(followed, self.groups, way, confidence=confidence),
+                self._said(hazard_answer(followed, self.groups, way, confidence=confidence), way),
             )
             estimates.append(gated(ratio, failures[way]))
             if way == OVERLAP:
@@ -233,13 +242,18 @@ class _Asked:
         rows = recurrent_rows_of(followed, records, gap_days=gap_days[outcome])
         settings, question = self.spec.analysis, self.question(outcome)
         counts = mean_counts(
-            followed, rows, GROUPS, days=settings.persistence_days, confidence=settings.confidence_level
+            followed,
+            rows,
+            GROUPS,
+            days=settings.persistence_days,
+            confidence=settings.confidence_level,
+            has_deaths=self.has_deaths,
         )
         return [
             Estimate(replace(_by_day(question, group, day), estimand="mean_cumulative_count"), answer)
             for group, day, answer in counts
         ] + [
-            gated(Estimate(replace(question, estimand="hazard_ratio"), answer), failures[way])
+            gated(Estimate(replace(question, estimand="hazard_ratio"), self._said(answer, way)), failures[way])
             for way, answer in recurrent_ratios(rows, self.groups, confidence=settings.confidence_level)
         ]
 

@@ -83,6 +83,15 @@ def groups_of_rule(comparison: pl.DataFrame, rule: str, settings: Comparison, ga
     )
 
 
+def numbered(followed: pl.DataFrame) -> pl.DataFrame:
+    """Members with a number of their own (`member`): a person who serves in several sets is several members."""
+    return (
+        followed.sort("set_number", "member_number")
+        .with_row_index("member")
+        .with_columns(pl.col("member").cast(pl.Int64))
+    )
+
+
 def _covariates(held: pl.DataFrame) -> tuple[pl.DataFrame, list[str], list[str]]:
     """Covariates as Float64 with `is_combination`, their names, and those that the source cannot tell."""
     unknown = [name for name in NUMBERS if held.height and held[name].null_count() == held.height]

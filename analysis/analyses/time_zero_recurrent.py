@@ -12,7 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from analysis.analyses.time_zero_groups import CRUDE, OVERLAP, Groups
+from analysis.analyses.time_zero_groups import CRUDE, OVERLAP, Groups, numbered
+from analysis.analyses.time_zero_survival import NO_DEATHS
 from analysis.estimate.cox import hazard_ratio
 from analysis.estimate.mean_cumulative_count import mean_count_at, mean_cumulative_count
 from analysis.estimate.recurrent import andersen_gill, prentice_williams_peterson
@@ -31,7 +32,7 @@ def recurrent_rows_of(followed: pl.DataFrame, records: pl.DataFrame, *, gap_days
     followed: members of one outcome and kind of follow-up, with weights, `start_day` and `follow_up_stop_day`. records:
     `cohort.comparison_record` of the outcome and rule. Columns as `recurrent_rows`, with `member` and `person_id`.
     """
-    members = _members(followed)
+    members = numbered(followed)
     named = records.join(members.select("set_number", "member_number", "member"), on=["set_number", "member_number"])
     rows = recurrent_rows(
         members.rename({"person_id": "person"}).select(
@@ -50,16 +51,14 @@ def recurrent_rows_of(followed: pl.DataFrame, records: pl.DataFrame, *, gap_days
     return rows.rename({"person_id": "member", "person": "person_id"})
 
 
-def _members(followed: pl.DataFrame) -> pl.DataFrame:
-    return (
-        followed.sort("set_number", "member_number")
-        .with_row_index("member")
-        .with_columns(pl.col("member").cast(pl.Int64))
-    )
-
-
 def mean_counts(
-    followed: pl.DataFrame, rows: pl.DataFrame, names: Mapping[int, str], *, days: Sequence[int], confidence: float
+    followed: pl.DataFrame,
+    rows: pl.DataFrame,
+    names: Mapping[int, str],
+    *,
+    days: Sequence[int],
+    confidence: float,
+    has_deaths: bool,
 ) -> list[tuple[str, int, Answer]]:
     """Mean number of events by each day in either group, death competing: group, day and answer. Crude.
 
@@ -67,7 +66,7 @@ def mean_counts(
     """
     found = []
     for group, name in names.items():
-        members = _members(followed).filter(pl.col("is_combination") == group)
+        members = numbered(followed).filter(pl.col("is_combination") == group)
         if members.is_empty():
             found += [(name, day, not_estimable("ghosh_lin_log", "nobody followed")) for day in days]
             continue
@@ -78,7 +77,7 @@ def mean_counts(
         mean = mean_cumulative_count(held, events.select(person_id="member", day="stop_day"), confidence=confidence)
         for day in days:
             answer = mean_count_at(mean, time_days=day)
-            reasons = [answer.reason, SHARED if answer.value is not None else ""]
+            reasons = [answer.reason, SHARED if answer.value is not None else "", "" if has_deaths else NO_DEATHS]
             found.append((name, day, replace(answer, reason="; ".join(r for r in reasons if r))))
     return found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from analysis.analyses.time_zero_groups import CRUDE, MATCHED, OVERLAP, Groups
+from analysis.analyses.time_zero_groups import CRUDE, MATCHED, OVERLAP, Groups, numbered
 from analysis.estimate.cox import cox, hazard_ratio
 from analysis.estimate.cumulative_incidence import cumulative_incidence, cumulative_incidence_at
 from analysis.estimate.result import Answer, not_estimable
@@ -26,7 +26,7 @@ HAZARD_METHODS = {
 WEIGHTED_METHOD = "weighted_aalen_johansen_robust"
 DIFFERENCE_METHOD = "weighted_aalen_johansen_difference_mover"
 DIFFERENCE = "difference"
-NO_DEATHS = "the source has no deaths: who died is taken for censored, which makes the probability too high"
+NO_DEATHS = "the source has no deaths: who died is taken for censored, which makes it too high"
 
 
 def hazard_answer(followed: pl.DataFrame, groups: Groups, way: str, *, confidence: float) -> Answer:
@@ -72,13 +72,18 @@ def incidence_answers(
         fit = cumulative_incidence(rows, causes=("event", "death"), confidence=confidence)
         for day in days:
             answer = cumulative_incidence_at(fit, cause="event", time_days=day)
-            reasons = [answer.reason, "" if has_deaths else NO_DEATHS]
-            found.append((name, day, replace(answer, reason="; ".join(r for r in reasons if r))))
+            found.append((name, day, _with_deaths(answer, has_deaths=has_deaths)))
     return found
 
 
 def weighted_incidence(
-    followed: pl.DataFrame, groups: Groups, names: Mapping[int, str], *, days: Sequence[int], confidence: float
+    followed: pl.DataFrame,
+    groups: Groups,
+    names: Mapping[int, str],
+    *,
+    days: Sequence[int],
+    confidence: float,
+    has_deaths: bool,
 ) -> list[tuple[str, int, Answer]]:
     """Overlap-weighted probability of the outcome by each day in either group, death competing, and its difference (`difference`).
 
@@ -91,14 +96,10 @@ def weighted_incidence(
             for name in (*names.values(), DIFFERENCE)
             for day in days
         ]
-    numbered = (
-        followed.sort("set_number", "member_number")
-        .with_row_index("member")
-        .with_columns(pl.col("member").cast(pl.Int64))
-    )
+    members = numbered(followed)
     found: dict[tuple[str, int], Answer] = {}
     for group, name in names.items():
-        rows = numbered.filter((pl.col("is_combination") == group) & (pl.col(OVERLAP) > 0.0)).select(
+        rows = members.filter((pl.col("is_combination") == group) & (pl.col(OVERLAP) > 0.0)).select(
             person_id="member", entry_days="start_day", time_days="stop_day", cause="ending", weight=OVERLAP
         )
         fit = weighted_curves(rows, causes=("event", "death"), confidence=confidence) if rows.height else None
@@ -108,9 +109,14 @@ def weighted_incidence(
                 if fit
                 else not_estimable(WEIGHTED_METHOD, "nobody followed")
             )
-    told = [(name, day, answer) for (name, day), answer in found.items()]
+    told = [(name, day, _with_deaths(answer, has_deaths=has_deaths)) for (name, day), answer in found.items()]
     one, other = names.values()
     return told + [(DIFFERENCE, day, _difference(found[one, day], found[other, day], confidence)) for day in days]
+
+
+def _with_deaths(answer: Answer, *, has_deaths: bool) -> Answer:
+    reasons = [answer.reason, "" if has_deaths else NO_DEATHS]
+    return replace(answer, reason="; ".join(reason for reason in reasons if reason))
 
 
 def _difference(exposed: Answer, comparator: Answer, confidence: float) -> Answer:

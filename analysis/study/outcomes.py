@@ -97,6 +97,22 @@ def _is_negative_control(outcome: Outcome, reference: Mapping[str, str | None]) 
     return reference.get("category") == NEGATIVE_CONTROL if own is None else own
 
 
+def check_controls(spec: StudySpec, outcomes: pl.DataFrame) -> None:
+    """Raises StudyError where a comparison is of a negative control, or nothing else is an outcome.
+
+    outcomes: rows of `spec.outcome`.
+    """
+    controls = set(outcomes.filter("is_negative_control")["outcome_id"])
+    for contrast in spec.contrast:
+        if contrast.outcome in controls:
+            raise StudyError(
+                f"contrast {contrast.id!r} compares {contrast.outcome!r}, which is a negative control: controls are compared by "
+                "themselves, in every design. Name another outcome, or set negative_control = false."
+            )
+    if len(controls) == outcomes.height:
+        raise StudyError("every [[outcome]] is a negative control: name at least one outcome that is studied")
+
+
 def _split(text: str | None) -> list[str]:
     return [part.strip().lower() for part in (text or "").split(";") if part.strip()]
 

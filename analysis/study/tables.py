@@ -16,7 +16,7 @@ import polars as pl
 
 from analysis.study.conditions import charlson_rows, indication_rows
 from analysis.study.induction import check_induction, induction_rows, planned_covers, planned_days
-from analysis.study.outcomes import outcome_tables
+from analysis.study.outcomes import check_controls, outcome_tables
 from analysis.study.read import StudyError, nearest
 from analysis.study.rules import DrugPolicy, policy_rows, rule_rows
 from analysis.study.spec import RESERVED_IDS, Drug, StudySpec
@@ -76,13 +76,15 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
             schema=dict.fromkeys(("contrast_id", "estimator", "outcome_id", "ladder", "comparator_level"), pl.String),
         ),
     }  # fmt: skip
+    outcomes = outcome_tables(spec, reference["outcome"])
+    check_controls(spec, outcomes["outcome"])
     return (
         tables
         | {
             "indication_code": indication_rows(reference["condition"]),
             "charlson_code": charlson_rows(reference["condition"]),
         }
-        | outcome_tables(spec, reference["outcome"])
+        | outcomes
     )
 
 

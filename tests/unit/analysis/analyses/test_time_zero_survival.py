@@ -70,6 +70,28 @@ def test_death_competes_and_without_deaths_the_probability_says_that_it_is_too_h
     for group in ("combination", "one_drug"):
         assert competing[group].value < naive[group].value  # type: ignore[operator]
         assert "no deaths" in naive[group].reason and competing[group].reason == ""
+    everything, _ = _found((members, dying), day, has_deaths=False)
+    told = [*_told(everything, "cumulative_incidence"), *_told(everything, "mean_cumulative_count")]
+    assert len(told) == 4 and all("no deaths" in e.answer.reason for e in told)
+
+
+def test_what_the_score_lacks_is_said_by_every_number_that_rests_on_it() -> None:
+    estimates, _ = _found(_world(), _spec(analysis={"persistence_days": [180]}))
+    resting = [
+        e
+        for e in estimates
+        if e.question.population == "as_treated"
+        and ("overlap" in e.answer.method or "matched" in e.answer.method or "weighted" in e.answer.method)
+    ]
+    assert {e.question.estimand for e in resting} == {
+        "odds_ratio",
+        "hazard_ratio",
+        "cumulative_incidence",
+        "risk_difference",
+    }
+    assert all("hospital days not known" in e.answer.reason for e in resting)
+    crude = [e for e in estimates if e.answer.method in (METHODS["crude"], HAZARD_METHODS["crude"])]
+    assert crude and not any("not known" in e.answer.reason for e in crude)
 
 
 def test_overlap_weights_take_the_confounder_off_the_difference_of_probabilities_too() -> None:
@@ -125,6 +147,13 @@ def test_later_events_count_in_the_mean_and_in_the_ratio_of_rates() -> None:
         answer = ratios[method]
         assert answer.lower is not None and answer.upper is not None and answer.lower < 2.0 < answer.upper
         assert answer.event_count == records.height
+    without = _found(
+        (members, followed),
+        _spec(analysis={"persistence_days": [360]}),
+        recurrence=(records, {"infection": 30}),
+        has_deaths=False,
+    )[0]
+    assert all("no deaths" in e.answer.reason for e in _told(without, "mean_cumulative_count"))
     naive = _found((members, followed), recurrence=(records.clear(), {"infection": 30}))[0]
     nothing = {e.answer.method: e.answer.status for e in _told(naive, "hazard_ratio")}
     assert nothing[PWP_METHOD] == "not_estimable"

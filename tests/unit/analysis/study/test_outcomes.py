@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from analysis.study.outcomes import outcome_tables
+from analysis.study.outcomes import check_controls, outcome_tables
 from analysis.study.read import StudyError
 from pipelines.steps import reference_frame
 from tests.whole_run import small_study
@@ -49,3 +49,19 @@ def test_an_outcome_may_be_every_adverse_event_of_some_seriousness_and_severity(
 def test_every_adverse_event_is_no_outcome_of_the_reference_and_takes_no_names(outcome: Any, told: str) -> None:
     with pytest.raises(StudyError, match=told):
         _rows([outcome])
+
+
+def test_a_negative_control_is_not_compared_by_name_and_does_not_stand_alone() -> None:
+    study, control = {"id": "fever", "terms": ["fever"]}, {"id": "nc_lipoma"}
+    contrast = {"id": "c", "estimator": "matched_odds_ratio", "outcome": "nc_lipoma"}
+
+    def checked(**sections: Any) -> None:
+        spec = small_study(**sections)
+        check_controls(spec, outcome_tables(spec, reference_frame("outcome"))["outcome"])
+
+    checked(outcome=[study, control], contrast=[contrast | {"outcome": "fever"}])
+    with pytest.raises(StudyError, match="contrast 'c' compares 'nc_lipoma', which is a negative control"):
+        checked(outcome=[study, control], contrast=[contrast])
+    checked(outcome=[study, control | {"negative_control": False}], contrast=[contrast])
+    with pytest.raises(StudyError, match="name at least one outcome that is studied"):
+        checked(outcome=[control])
