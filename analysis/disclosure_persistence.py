@@ -17,6 +17,7 @@ from analysis.suppression import is_small
 Row = dict[str, object]
 KEY = ("exposure_rule", "population", "regimen_id", "stratum")
 FIRST, SECOND = "first_episode", "reached_min_overlap"
+LONGEST = "longest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,9 @@ def withhold_persistence(
                 if row["status"] == "ok" and row["time_days"] not in kept:
                     hide(row)
                 row["event_count"] = row["person_count"] = None
+            elif row["level"] == LONGEST:  # one person's
+                hide(row)
+                row["event_count"] = row["person_count"] = None
             elif row["estimand"] != "survival":
                 if few:
                     row["event_count"] = None
@@ -93,7 +97,9 @@ def withhold_persistence(
 
 def _total(found: list[Row]) -> tuple[int, int]:
     """Persons and endings of a group, from its median."""
-    median = next((row for row in found if row["estimand"] == "median_duration_months"), None)
+    median = next(
+        (row for row in found if row["estimand"] == "median_duration_months" and row["level"] != LONGEST), None
+    )
     if median is None or median["person_count"] is None or median["event_count"] is None:
         return 0, 0
     return int(str(median["person_count"])), int(str(median["event_count"]))
@@ -122,7 +128,7 @@ def thinned_curve(curve: pl.DataFrame, shown: list[Row], received: pl.DataFrame,
             key = tuple(row[name] for name in KEY)
             if row["estimand"] == "survival" and row["status"] == "ok":
                 anchors[key].append(_moment(row, totals[key][0]))
-            elif row["estimand"] == "median_duration_months" and row["status"] == "suppressed":
+            elif row["estimand"] == "median_duration_months" and row["level"] != LONGEST and row["status"] == "suppressed":
                 withheld.add(key)
     rows: list[Row] = []
     for found in curve.partition_by(["analysis", *KEY], maintain_order=True) if curve.height else []:

@@ -63,7 +63,10 @@ def simulated(world: World, seed: int) -> Simulation:
 
 
 def study_of(world: World) -> StudySpec:
-    """The default study's drugs, its primary rule, and matched sets of each outcome."""
+    """The default study's drugs, its primary rule, and matched sets of each outcome.
+
+    In the null world the negative controls are what is studied: `negative_control = false`.
+    """
     contrasts = [
         {"id": f"{outcome}_matched", "estimator": "matched_odds_ratio", "outcome": outcome}
         for outcome in world.outcomes
@@ -77,7 +80,7 @@ def study_of(world: World) -> StudySpec:
                     "agent_type:tsDMARD", "agent_type:immunosuppressant", "agent_type:systemic_corticosteroid"
                 ],
             },
-            "outcome": [{"id": outcome} for outcome in world.outcomes],
+            "outcome": [{"id": outcome, "negative_control": False} for outcome in world.outcomes],
             "contrast": contrasts,
         },
         name="validation.toml",

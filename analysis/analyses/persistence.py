@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import polars as pl
 
-from analysis.estimate.persistence import kaplan_meier, median_in_months, naive_median, survival_at
+from analysis.estimate.persistence import kaplan_meier, longest_recorded, median_in_months, naive_median, survival_at
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, Question
 from analysis.estimate.rmst import restricted_mean
 
 ANALYSIS = "persistence"
+LONGEST = "longest"
 _GROUP = ("exposure_rule", "population", "regimen_id")
 
 
@@ -48,7 +49,7 @@ def persistence(
 
     durations: `summary.persistence`. Any ending but censoring is the event: stop of either drug or death. The naive
     median counts ongoing episodes as ended and so is too short; it stands beside the other because the literature
-    reports it. For the population that reached the minimum overlap persons enter the risk set on that day.
+    reports it, as it does the longest (`level` longest). For the population that reached the minimum overlap persons enter the risk set on that day.
     """
     estimates: list[Estimate] = []
     curves = []
@@ -60,6 +61,7 @@ def persistence(
         estimates += [
             Estimate(median, median_in_months(km.median)),
             Estimate(median, median_in_months(naive_median(rows, confidence=confidence))),
+            Estimate(replace(median, level=LONGEST), median_in_months(longest_recorded(rows))),
         ]
         estimates += [
             Estimate(Question(estimand="survival", time_days=day, **asked), survival_at(km, time_days=day))

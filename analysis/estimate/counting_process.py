@@ -62,7 +62,7 @@ def counting_rows(
     nulls = [column for column in columns if frame[column].null_count()]
     if nulls:
         raise EstimationError(f"a Cox frame holds nulls in {', '.join(nulls)}")
-    values = frame.select(pl.col(covariates).cast(pl.Float64)).to_numpy()
+    values = frame.select(pl.col(covariates).cast(pl.Float64)).to_numpy(order="c")
     if not np.isfinite(values).all():
         raise EstimationError("a Cox frame holds covariates that are not finite")
     weights = None if weight is None else frame[weight].cast(pl.Float64).to_numpy()
@@ -72,7 +72,7 @@ def counting_rows(
         pl.col("start_day").cast(pl.Int64),
         pl.col("stop_day").cast(pl.Int64),
         pl.col("event").cast(pl.Int64),
-        code=pl.col(cluster).rank("dense").cast(pl.Int64) - 1,
+        code=_numbered(frame[cluster]),
     )
     late, odd = rows.filter(pl.col("start_day") >= pl.col("stop_day")), rows.filter(~pl.col("event").is_in([0, 1]))
     if late.height or odd.height:
@@ -82,10 +82,17 @@ def counting_rows(
         stop=rows["stop_day"].to_numpy(),
         is_event=rows["event"].to_numpy() == 1,
         code=rows["code"].to_numpy(),
-        stratum=None if strata is None else (frame[strata].rank("dense").cast(pl.Int64) - 1).to_numpy(),
+        stratum=None if strata is None else _numbered(frame[strata]).to_numpy(),
         weight=weights,
         x=values,
     )
+
+
+def _numbered(values: pl.Series) -> pl.Series:
+    """0, 1, 2, ... for the distinct values, in their order."""
+    if values.is_sorted():
+        return values.rle_id().cast(pl.Int64)
+    return values.rank("dense").cast(pl.Int64) - 1
 
 
 def cut_at(frame: pl.DataFrame, days: Sequence[int], *, last_only: Sequence[str] = ("event",)) -> pl.DataFrame:

@@ -140,6 +140,8 @@ def solution_of(rows: CountingRows, *, names: Sequence[str], ties: Ties) -> Solu
     if not rows.event_count:
         return Solution.without(["no events"] * len(names))
     sets, kept = risk_sets(rows.start, rows.stop, rows.is_event, ties=ties, stratum=rows.stratum, weight=rows.weight)
+    if kept.all():
+        return solved(sets, rows.x, rows.code, names=names)
     return solved(sets, rows.x[kept], rows.code[kept], names=names)
 
 

@@ -13,7 +13,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.estimate.partial_likelihood import Booleans, Floats, Point, RiskSets, evaluate, maximise, score_residuals
+from analysis.estimate.partial_likelihood import (
+    Booleans,
+    Floats,
+    Point,
+    RiskSets,
+    evaluate,
+    indicator,
+    maximise,
+    score_residuals,
+)
 
 # Information that a covariate keeps within the risk sets, as a share of its variance times the events: below, rounding.
 _LEAST_INFORMATION = 1e-12
@@ -68,56 +77,67 @@ def solved(sets: RiskSets, x: Floats, codes: NDArray[np.int64], *, names: Sequen
     them the rows of that level are left out, the limit of the likelihood, so that the others stand. Where no maximum is
     found, or covariates repeat each other, none has one.
     """
-    null = evaluate(sets, np.empty((x.shape[0], 0)), np.empty(0)).log_likelihood
     reasons = [""] * len(names)
-    while found := _first_without_maximum(sets, x, names, reasons):
-        index, reasons[index], rows = found
-        sets, x, codes = sets.restricted_to(rows), x[rows], codes[rows]
-    estimated = [index for index, reason in enumerate(reasons) if not reason]
-    if not estimated:
-        return Solution.without(reasons, null)
-    chosen = [names[index] for index in estimated]
-    scale = x[:, estimated].std(axis=0)
-    # Columns lie together in memory, for every sum is over one.
-    standard = np.asfortranarray((x[:, estimated] - x[:, estimated].mean(axis=0)) / scale)
-    information = evaluate(sets, standard, np.zeros(len(estimated))).information
+    null_log_likelihood = None
+    while True:
+        while found := _first_without_maximum(sets, x, names, reasons):
+            index, reasons[index], rows = found
+            if null_log_likelihood is None:
+                null_log_likelihood = evaluate(sets, np.empty((x.shape[0], 0)), np.empty(0)).log_likelihood
+            sets, x, codes = sets.restricted_to(rows), x[rows], codes[rows]
+        estimated = [index for index, reason in enumerate(reasons) if not reason]
+        if not estimated:
+            return Solution.without(reasons, null_log_likelihood)
+        chosen = x if len(estimated) == x.shape[1] else x[:, estimated]
+        standard = chosen - chosen.mean(axis=0)
+        scale = np.sqrt(np.einsum("ij,ij->j", standard, standard) / standard.shape[0])
+        standard /= scale
+        null = evaluate(sets, standard, np.zeros(len(estimated)))
+        constant = np.diag(null.information) < _LEAST_INFORMATION * sets.slot_weight.sum()
+        if not constant.any():
+            break
+        for index in np.asarray(estimated)[constant]:
+            reasons[index] = f"{names[index]} does not vary within any risk set"
+    if null_log_likelihood is None:
+        null_log_likelihood = null.log_likelihood
+    chosen_names = [names[index] for index in estimated]
+    information = null.information
     least = np.linalg.eigvalsh(information / np.sqrt(np.outer(np.diag(information), np.diag(information))))[0]
     if least < _LEAST_EIGENVALUE:
-        failure = f"collinear: {', '.join(chosen)}"
-        return Solution.without([reason or failure for reason in reasons], null)
-    top = maximise(sets, standard)
+        failure = f"collinear: {', '.join(chosen_names)}"
+        return Solution.without([reason or failure for reason in reasons], null_log_likelihood)
+    top = maximise(sets, standard, null)
     if not top.has_converged:
-        rising = [name for name, step in zip(chosen, np.abs(top.step), strict=True) if not step < _SETTLED_STEP]
-        failure = f"the likelihood has no finite maximum in {', '.join(rising or chosen)}"
-        return Solution.without([reason or failure for reason in reasons], null)
+        rising = [name for name, step in zip(chosen_names, np.abs(top.step), strict=True) if not step < _SETTLED_STEP]
+        failure = f"the likelihood has no finite maximum in {', '.join(rising or chosen_names)}"
+        return Solution.without([reason or failure for reason in reasons], null_log_likelihood)
     covariance = np.linalg.inv(top.point.information)
-    changes = score_residuals(sets, standard, top.point) @ covariance / scale
-    grouped = np.column_stack([np.bincount(codes, changes[:, index]) for index in range(len(estimated))])
-    solution = Solution.without(reasons, null)
+    residuals = score_residuals(sets, standard, top.point)
+    grouped = indicator(codes, np.arange(codes.size), (int(codes.max()) + 1, codes.size)) @ residuals
+    robust = covariance @ (grouped.T @ grouped) @ covariance / np.outer(scale, scale)
+    solution = Solution.without(reasons, null_log_likelihood)
     solution.beta[estimated] = top.beta / scale
     solution.model_standard_errors[estimated] = np.sqrt(np.diag(covariance)) / scale
-    solution.robust_covariance[np.ix_(estimated, estimated)] = grouped.T @ grouped
+    solution.robust_covariance[np.ix_(estimated, estimated)] = (robust + robust.T) / 2.0
     return replace(solution, log_likelihood=top.point.log_likelihood, top=Top(sets, standard, top.point))
 
 
 def _first_without_maximum(
     sets: RiskSets, x: Floats, names: Sequence[str], reasons: Sequence[str]
 ) -> tuple[int, str, Booleans] | None:
-    """The first covariate whose coefficient is undefined or infinite, why, and the rows that its limit leaves."""
-    everyone = np.ones(x.shape[0], dtype=np.bool_)
+    """The first covariate that is constant or has no events at a level, why, and the rows that its limit leaves."""
+    # A column at a time: numpy is slow along the rows of a narrow array.
+    lows, highs = ([edge(column) for column in x.T] for edge in (np.min, np.max))
+    events = x[sets.is_event]
     for index, name in enumerate(names):
         if reasons[index]:
             continue
-        column = x[:, index]
-        low, high, events = column.min(), column.max(), column[sets.is_event]
+        low, high, own = lows[index], highs[index], events[0, index]
         if low == high:
-            return index, f"{name} does not vary among persons at risk", everyone
-        if events.min() == events.max() and events[0] in (low, high):
-            rows = column == events[0]
-            other = column[~rows]
-            where = f"is {other[0]:g}" if other.min() == other.max() else f"is not {events[0]:g}"
+            return index, f"{name} does not vary among persons at risk", np.ones(x.shape[0], dtype=np.bool_)
+        if own in (low, high) and (events[:, index] == own).all():
+            rows = x[:, index] == own
+            other = x[~rows, index]
+            where = f"is {other[0]:g}" if other.min() == other.max() else f"is not {own:g}"
             return index, f"no events where {name} {where}", rows
-        standard = ((column - column.mean()) / column.std())[:, np.newaxis]
-        if evaluate(sets, standard, np.zeros(1)).information[0, 0] < _LEAST_INFORMATION * sets.slot_weight.sum():
-            return index, f"{name} does not vary within any risk set", everyone
     return None

@@ -13,12 +13,14 @@ Source: Andersen and Gill 1982; Efron 1977, JASA 72:557; Therneau and Grambsch 2
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
 
 Ties = Literal["efron", "breslow"]
 Floats = NDArray[np.float64]
@@ -29,6 +31,7 @@ Days = NDArray[np.int64]
 STEP_PRECISION = 1e-10  # in standard deviations of the covariate
 MAXIMUM_STEPS = 25
 MAXIMUM_HALVINGS = 30
+PIECE = 1 << 15  # rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,55 @@ class RiskSets:
         """Index of the event time of each event row."""
         return self.leaves[self.is_event] - 1
 
+    @cached_property
+    def is_late(self) -> bool:
+        """Whether a row enters after the first event time."""
+        return bool(self.enters.any())
+
+    @cached_property
+    def _first_slot(self) -> Integers:
+        """The first event of each event time."""
+        first: Integers = np.searchsorted(self.slot_time, np.arange(self.time_count))
+        return first
+
+    @cached_property
+    def _levels(self) -> int:
+        """Levels of the dyadic blocks of event times."""
+        return max(1, self.time_count - 1).bit_length() + 1
+
+    @cached_property
+    def _cell_count(self) -> int:
+        return 2 * self._levels << (self._levels - 1) if self.is_late else self.time_count
+
+    @cached_property
+    def pieces(self) -> list[slice]:
+        """Rows by the piece that stays in the cache while it is worked on."""
+        return [slice(begin, begin + PIECE) for begin in range(0, max(1, self.leaves.size), PIECE)]
+
+    @cached_property
+    def _counters(self) -> list[csr_array]:
+        """For each piece, where its rows are counted (cells of risk sets, then of events at their times; rows)."""
+        return [self._counter(rows) for rows in self.pieces]
+
+    def _counter(self, rows: slice) -> csr_array:
+        enters, last, is_event = self.enters[rows], self.leaves[rows] - 1, self.is_event[rows]
+        row = np.arange(last.size)
+        happened, its_time = row[is_event], last[is_event]
+        if self.is_late:
+            # Bit length of the difference: 0 for a single time, else the level of the dyadic block that holds both ends.
+            level = np.frexp((enters ^ last).astype(np.float64))[1].astype(np.intp)
+            width = 1 << (self._levels - 1)
+            several = level > 0
+            backward = (self._levels + level[several]) * width + last[several]
+            cells, counted = [level * width + enters, backward], [row, row[several]]
+        else:
+            cells, counted = [last], [row]
+        return indicator(
+            np.concatenate((*cells, self._cell_count + its_time)),
+            np.concatenate((*counted, happened)),
+            (self._cell_count + self.time_count, row.size),
+        )
+
     def restricted_to(self, rows: Booleans) -> RiskSets:
         """The same event times with some rows, all of them without events, left out."""
         return replace(
@@ -65,54 +117,55 @@ class RiskSets:
             case_weight=self.case_weight[rows],
         )
 
+    def sums_of_pieces(self, values: Callable[[slice], Floats]) -> tuple[Floats, Floats]:
+        """Sums over each risk set, and over the events of each time, of what the rows of a piece have.
+
+        values: of the rows of a piece, one number or some columns of them each.
+        """
+        total = sum(counter @ values(rows) for counter, rows in zip(self._counters, self.pieces, strict=True))
+        summed = np.asarray(total, dtype=np.float64)
+        counted, events = summed[: self._cell_count], summed[self._cell_count :]
+        if not self.is_late:  # the risk set of a time is everybody who leaves after it
+            return counted[::-1].cumsum(axis=0)[::-1], events
+        columns = counted.shape[1:]
+        forward, backward = counted.reshape(2, self._levels, -1, *columns)
+        at_risk = forward[0].copy()
+        for each in range(1, self._levels):
+            halves = (-1, 1 << (each - 1), *columns)
+            at_risk += forward[each].reshape(halves).cumsum(axis=1).reshape(at_risk.shape)
+            at_risk += backward[each].reshape(halves)[:, ::-1].cumsum(axis=1)[:, ::-1].reshape(at_risk.shape)
+        return at_risk[: self.time_count], events
+
     def sums(self, values: Floats) -> Floats:
         """Sum of a row's values over each risk set."""
-        last = self.leaves - 1
-        if not self.enters.any():  # nobody comes late: the risk set of a time is everybody who leaves after it
-            leaving = np.bincount(last, values, minlength=self.time_count).astype(np.float64, copy=False)
-            staying: Floats = leaving[::-1].cumsum()[::-1]
-            return staying
-        # The bit length of the difference: 0 for a single time, else the level of the block that holds both ends.
-        level = np.frexp((self.enters ^ last).astype(np.float64))[1]
-        levels = max(1, self.time_count - 1).bit_length() + 1
-        width = 1 << (levels - 1)
-        cells = levels * width
-        counted = np.bincount(level * width + self.enters, values, minlength=cells)
-        forward: Floats = counted.astype(np.float64, copy=False).reshape(levels, width)
-        several = level > 0
-        counted = np.bincount((level * width + last)[several], values[several], minlength=cells)
-        backward: Floats = counted.astype(np.float64, copy=False).reshape(levels, width)
-        total: Floats = forward[0].astype(np.float64)
-        for each in range(1, levels):
-            half = 1 << (each - 1)
-            total += forward[each].reshape(-1, half).cumsum(axis=1).ravel()
-            total += backward[each].reshape(-1, half)[:, ::-1].cumsum(axis=1)[:, ::-1].ravel()
-        return total[: self.time_count]
+        return self.sums_of_pieces(lambda rows: values[rows])[0]
 
     def event_sums(self, values: Floats) -> Floats:
         """Sum of a row's values over the events of each event time."""
-        return self.sums_of_events(values[self.is_event])
-
-    def sums_of_events(self, values: Floats) -> Floats:
-        """Sum of the values of event rows, in their order, over each event time."""
-        summed: Floats = np.bincount(self.event_times, values, minlength=self.time_count).astype(float)
-        return summed
+        return self.sums_of_pieces(lambda rows: values[rows])[1]
 
     def at_times(self, values: Floats) -> Floats:
         """Sum of an event's values over each event time."""
-        summed: Floats = np.bincount(self.slot_time, values, minlength=self.time_count).astype(float)
+        summed: Floats = np.add.reduceat(values, self._first_slot)
         return summed
 
-    def over_stay(self, values: Floats) -> Floats:
-        """Sum of an event time's values over the stay of each row."""
-        before = np.concatenate(([0.0], np.cumsum(values)))
-        stay: Floats = before[self.leaves] - before[self.enters]
+    def over_stay(self, values: Floats, rows: slice) -> Floats:
+        """Sum of an event time's values (or some columns of them) over the stay of each row of a piece."""
+        before = np.concatenate((np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0)))
+        stay: Floats = before[self.leaves[rows]]
+        if self.is_late:
+            stay -= before[self.enters[rows]]
         return stay
 
     def slot_sums(self, values: Floats) -> Floats:
         """Sum of a row's values over each event's risk set, less the share of the tied events."""
-        at_events = self.event_sums(values)[self.slot_time]
-        return self.sums(values)[self.slot_time] - self.slot_share * at_events
+        at_risk, events = self.sums_of_pieces(lambda rows: values[rows])
+        return at_risk[self.slot_time] - self.slot_share * events[self.slot_time]
+
+
+def indicator(cells: Integers, rows: Integers, shape: tuple[int, int]) -> csr_array:
+    """Ones at (cell, row), so that a product with the values of rows sums them by cell."""
+    return csr_array(coo_array((np.ones(cells.size), (cells, rows)), shape=shape))
 
 
 def risk_sets(
@@ -133,21 +186,20 @@ def risk_sets(
         first = start.min(initial=0)
         ahead = stratum * (stop.max(initial=0) - first + 1) - first
         start, stop = start + ahead, stop + ahead
-    times, which, tied = np.unique(stop[is_event], return_inverse=True, return_counts=True)
-    enters = np.searchsorted(times, start, side="right")
-    leaves = np.searchsorted(times, stop, side="right")
+    enters, leaves, tied = _ranked(start, stop, is_event)
+    times = tied.size
     kept = enters < leaves
-    slot_time = np.repeat(np.arange(times.size), tied)
+    slot_time = np.repeat(np.arange(times), tied)
     order = np.arange(slot_time.size) - np.repeat(np.cumsum(tied) - tied, tied)
     share = order / tied[slot_time] if ties == "efron" else np.zeros(slot_time.size)
     slot_weight = np.ones(slot_time.size)
     if weight is not None:
-        slot_weight = (np.bincount(which, weight[is_event], minlength=times.size) / tied)[slot_time]
+        slot_weight = (np.bincount(leaves[is_event] - 1, weight[is_event], minlength=times) / tied)[slot_time]
     sets = RiskSets(
         enters=enters[kept],
         leaves=leaves[kept],
         is_event=is_event[kept],
-        time_count=times.size,
+        time_count=times,
         slot_time=slot_time,
         slot_share=share,
         case_weight=np.ones(int(kept.sum())) if weight is None else weight[kept],
@@ -156,59 +208,90 @@ def risk_sets(
     return sets, kept
 
 
+def _ranked(start: Days, stop: Days, is_event: Booleans) -> tuple[Integers, Integers, Integers]:
+    """How many event times come up to each start and up to each stop, and the events of each time."""
+    first = min(start.min(initial=0), stop.min(initial=0))
+    span = int(stop.max(initial=0) - first) + 1
+    if span > 4 * stop.size + 10_000:  # a table of days would be larger than the rows
+        times, tied = np.unique(stop[is_event], return_counts=True)
+        return np.searchsorted(times, start, side="right"), np.searchsorted(times, stop, side="right"), tied
+    events = np.bincount(stop[is_event] - first, minlength=span)
+    rank = np.cumsum(events > 0)
+    return rank[start - first], rank[stop - first], events[events > 0]
+
+
 @dataclass(frozen=True, slots=True)
 class Point:
     """The log partial likelihood at some coefficients, with its first and (negative) second derivative.
 
-    `weights`: per row, its relative hazard times its case weight. `means`: per event, the weighted mean of the covariates
-    over its risk set; `hazards`: per event, the event's weight over that of its risk set.
+    `weights`: per row, its relative hazard times its case weight. `inverse`: per event, 1 over the weight of its risk set;
+    `hazards`: per event, that times the event's weight. `at_risk_x` and `tied_x` (event times, covariates): sums of
+    weight times covariate over the risk set and over the events of a time. `once` and `twice` (2 and 3, event times): sums
+    over a time's events of hazard, and of hazard times inverse, times Efron's share to the power 0, 1 (and 2).
     """
 
     log_likelihood: float
     score: Floats
     information: Floats
     weights: Floats
-    means: Floats
+    inverse: Floats
     hazards: Floats
+    at_risk_x: Floats
+    tied_x: Floats
+    once: Floats
+    twice: Floats
+
+    def means(self, sets: RiskSets) -> Floats:
+        """Weighted mean of the covariates over the risk set of each event (events, covariates)."""
+        time, share = sets.slot_time, sets.slot_share[:, np.newaxis]
+        mean: Floats = (self.at_risk_x[time] - share * self.tied_x[time]) * self.inverse[:, np.newaxis]
+        return mean
 
 
 def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
     """The partial likelihood of `x` (rows, covariates) at coefficients `beta`; centred x loses least to rounding."""
-    count = x.shape[1]
     predictor = x @ beta
     # A common factor of the weights cancels; without the shift a long step overflows.
-    shift = float(predictor.max(initial=-np.inf)) if predictor.size else 0.0
-    weights: Floats = np.exp(predictor - shift) * sets.case_weight
-    counted = sets.case_weight[sets.is_event]
+    predictor -= predictor.max(initial=-np.inf) if predictor.size else 0.0
+    observed = float(predictor[sets.is_event] @ sets.case_weight[sets.is_event])
+    weights: Floats = np.exp(predictor, out=predictor)
+    weights *= sets.case_weight
     share, time = sets.slot_share, sets.slot_time
+
+    def moments(rows: slice) -> Floats:
+        """Weight, and weight times covariate, together: one pass over the rows sums them all."""
+        both = np.empty((weights[rows].size, x.shape[1] + 1))
+        both[:, 0] = weights[rows]
+        np.multiply(x[rows], weights[rows, np.newaxis], out=both[:, 1:])
+        return both
+
+    at_risk, tied = sets.sums_of_pieces(moments)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        event_weights, event_x = weights[sets.is_event], x[sets.is_event]
-        at_risk, at_events = sets.sums(weights), sets.sums_of_events(event_weights)
-        totals = at_risk[time] - share * at_events[time]
+        totals = at_risk[time, 0] - share * tied[time, 0]
         inverse = 1.0 / totals
         hazards: Floats = sets.slot_weight * inverse
-        # Sums over the tied events of a time of 1 / total and its square, times 1, share and share squared.
-        once = [sets.at_times(hazards * power) for power in (1.0, share)]
-        twice = [sets.at_times(hazards * inverse * power) for power in (1.0, share, share**2)]
-        # The second moments over all risk sets are those of the rows, each with the hazard summed over its stay.
-        stay = sets.over_stay(once[0])
-        spared = event_weights * once[1][sets.event_times]
-        information = x.T @ (x * (weights * stay)[:, np.newaxis]) - event_x.T @ (event_x * spared[:, np.newaxis])
-        means = np.empty((totals.size, count))
-        all_x, tied_x = np.empty((sets.time_count, count)), np.empty((sets.time_count, count))
-        for i in range(count):
-            all_x[:, i], tied_x[:, i] = sets.sums(weights * x[:, i]), sets.sums_of_events(event_weights * event_x[:, i])
-            means[:, i] = (all_x[time, i] - share * tied_x[time, i]) * inverse
+        shared = hazards * share
+        once = np.stack([sets.at_times(hazards), sets.at_times(shared)])
+        hazards_twice, shared_twice = hazards * inverse, shared * inverse
+        twice = np.stack([sets.at_times(each) for each in (hazards_twice, shared_twice, shared_twice * share)])
+        all_x, tied_x = at_risk[:, 1:], tied[:, 1:]
+        # The second moments over all risk sets are those of the rows, each with the hazard summed over its stay; of an
+        # event, less what Efron's shares spare it.
+        information = np.zeros((x.shape[1], x.shape[1]))
+        seen = np.zeros(x.shape[1])
+        for rows in sets.pieces:
+            is_event = sets.is_event[rows]
+            stay = sets.over_stay(once[0], rows)
+            stay[is_event] -= once[1][sets.leaves[rows][is_event] - 1]
+            information += x[rows].T @ (x[rows] * (weights[rows] * stay)[:, np.newaxis])
+            seen += (sets.case_weight[rows] * is_event) @ x[rows]
         crossed = all_x.T @ (tied_x * twice[1][:, np.newaxis])
         information -= all_x.T @ (all_x * twice[0][:, np.newaxis]) - crossed - crossed.T
         information -= tied_x.T @ (tied_x * twice[2][:, np.newaxis])
         information = (information + information.T) / 2.0
-        log_likelihood = float(
-            (counted * (predictor[sets.is_event] - shift)).sum() - (sets.slot_weight * np.log(totals)).sum()
-        )
-    observed, expected = counted[:, np.newaxis] * event_x, sets.slot_weight[:, np.newaxis] * means
-    score = observed.sum(axis=0) - expected.sum(axis=0)
-    return Point(log_likelihood, score, information, weights, means, hazards)
+        log_likelihood = observed - float((sets.slot_weight * np.log(totals)).sum())
+        score = seen - (once[0] @ all_x - once[1] @ tied_x)
+    return Point(log_likelihood, score, information, weights, inverse, hazards, all_x, tied_x, once, twice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,20 +304,23 @@ class Maximum:
     has_converged: bool
 
 
-def maximise(sets: RiskSets, x: Floats) -> Maximum:
+def maximise(sets: RiskSets, x: Floats, null: Point | None = None) -> Maximum:
     """Coefficients at which the partial likelihood is largest, by Newton's method from 0 with halved steps.
 
-    x: (rows, covariates) with a standard deviation of 1, so that one precision fits all. A likelihood without a maximum
-    keeps moving by whole steps and ends with `has_converged` false.
+    x: (rows, covariates) with a standard deviation of 1, so that one precision fits all. null: the likelihood at 0, if it is
+    known. A likelihood without a maximum keeps moving by whole steps and ends with `has_converged` false.
     """
     beta = np.zeros(x.shape[1])
-    point = evaluate(sets, x, beta)
+    point = evaluate(sets, x, beta) if null is None else null
     step: Floats = np.full(x.shape[1], np.inf)
+    is_whole = True
     for _ in range(MAXIMUM_STEPS):
         try:
             step = np.linalg.solve(point.information, point.score).astype(float)
         except np.linalg.LinAlgError:
             break
+        if is_whole and float(np.abs(step).max()) < STEP_PRECISION:
+            return Maximum(beta + step, point, step, has_converged=True)
         factor, least = 1.0, point.log_likelihood - 1e-10 * max(1.0, abs(point.log_likelihood))
         tried = evaluate(sets, x, beta + step)
         for _ in range(MAXIMUM_HALVINGS):
@@ -242,9 +328,7 @@ def maximise(sets: RiskSets, x: Floats) -> Maximum:
                 break
             factor /= 2.0
             tried = evaluate(sets, x, beta + factor * step)
-        beta, point = beta + factor * step, tried
-        if factor == 1.0 and float(np.abs(step).max()) < STEP_PRECISION:
-            return Maximum(beta, point, step, has_converged=True)
+        beta, point, is_whole = beta + factor * step, tried, factor == 1.0
     return Maximum(beta, point, step, has_converged=False)
 
 
@@ -254,20 +338,24 @@ def score_residuals(sets: RiskSets, x: Floats, point: Point) -> Floats:
     A tied event leaves the risk sets of its own time by Efron's shares, as in the likelihood. Case weights are in it.
     Source: Therneau and Grambsch 2000, 4.3 and 7.2 (equal to R's residuals of type "score", weighted).
     """
+    all_x, tied_x, twice = point.at_risk_x, point.tied_x, point.twice[:, :, np.newaxis]
+    # Hazard, and hazard times mean, summed over a time's events; the same of Efron's shares.
+    pulled = np.column_stack([point.once[0], all_x * twice[0] - tied_x * twice[1]])
+    spared = np.column_stack([point.once[1], all_x * twice[1] - tied_x * twice[2]])
     tied = np.bincount(sets.slot_time, minlength=sets.time_count)
-    own = sets.event_times
-    count = x.shape[1]
-
-    def over_stay(values: Floats) -> Floats:
-        return sets.over_stay(sets.at_times(values))
-
-    hazard = over_stay(point.hazards)
-    spared = sets.at_times(point.hazards * sets.slot_share)[own]
-    residuals = np.empty_like(x)
-    for i in range(count):
-        pulled = point.hazards * point.means[:, i]
-        residuals[:, i] = -point.weights * (x[:, i] * hazard - over_stay(pulled))
-        mine, mean = x[sets.is_event, i], (sets.at_times(point.means[:, i]) / tied)[own]
-        forgiven = point.weights[sets.is_event] * (mine * spared - sets.at_times(pulled * sets.slot_share)[own])
-        residuals[sets.is_event, i] += sets.case_weight[sets.is_event] * (mine - mean) + forgiven
+    mean = (
+        all_x * (sets.at_times(point.inverse) / tied)[:, np.newaxis]
+        - tied_x * (sets.at_times(point.inverse * sets.slot_share) / tied)[:, np.newaxis]
+    )
+    residuals = np.empty(x.shape)
+    for rows in sets.pieces:
+        is_event = sets.is_event[rows]
+        own = sets.leaves[rows][is_event] - 1
+        stay = sets.over_stay(pulled, rows)
+        stay[is_event] -= spared[own]
+        part = stay[:, 1:]
+        part -= x[rows] * stay[:, :1]
+        part *= point.weights[rows, np.newaxis]
+        part[is_event] += sets.case_weight[rows][is_event][:, np.newaxis] * (x[rows][is_event] - mean[own])
+        residuals[rows] = part
     return residuals

@@ -29,6 +29,7 @@ from analysis.estimate.result import Answer, EstimationError, not_estimable
 
 METHOD = "kaplan_meier_log_log"
 NAIVE_METHOD = "naive_order_statistic"
+LONGEST_METHOD = "longest_recorded"
 DAYS_PER_MONTH = 30.4375  # definitions.md 1
 NOT_REACHED = "not reached"
 
@@ -124,6 +125,29 @@ def median_in_months(answer: Answer) -> Answer:
         None if days is None else days / DAYS_PER_MONTH for days in (answer.value, answer.lower, answer.upper)
     )
     return replace(answer, value=value, lower=lower, upper=upper)
+
+
+def longest_recorded(durations: pl.DataFrame) -> Answer:
+    """The longest duration on record, in days: a record and no estimate, so without limits.
+
+    durations: as `kaplan_meier`; entries are ignored. `person_count` counts those who lasted so long. Where one of them was still
+    on the regimen when last seen the true longest is longer, which `reason` says. Misleads as a measure of how long a regimen can last:
+    it grows with the number of persons and the length of follow-up alone.
+    Raises EstimationError as `kaplan_meier` does.
+    """
+    rows = checked_durations(durations)
+    if rows.is_empty():
+        return not_estimable(LONGEST_METHOD, "nobody entered the risk set", person_count=0, event_count=0)
+    longest = rows["time_days"].max()
+    last = rows.filter(pl.col("time_days") == longest)
+    ended, ongoing = int(last["event_count"].sum()), int(last["censored_count"].sum())
+    return Answer(
+        method=LONGEST_METHOD,
+        value=float(longest),  # type: ignore[arg-type]
+        reason="a lower bound: it was still going on when last seen" if ongoing else "",
+        person_count=ended + ongoing,
+        event_count=ended,
+    )
 
 
 def naive_median(durations: pl.DataFrame, *, confidence: float) -> Answer:

@@ -130,13 +130,14 @@ def _tested(top: Top, change: Floats, blank: Answer) -> list[Answer]:
         return [replace(blank, reason="all events fall on one day")] * (count + 1)
     g = g / spread
     own = (change - change[sets.slot_time].mean())[sets.event_times] / spread
-    score = own @ x[sets.is_event] - g @ point.means
+    means = point.means(sets)
+    score = own @ x[sets.is_event] - g @ means
     mixed, moving = np.empty((count, count)), np.empty((count, count))
     inverse = 1.0 / sets.slot_sums(point.weights)
     for i in range(count):
         for j in range(i + 1):
             product = sets.slot_sums(point.weights * x[:, i] * x[:, j]) * inverse
-            variance = product - point.means[:, i] * point.means[:, j]
+            variance = product - means[:, i] * means[:, j]
             mixed[i, j] = mixed[j, i] = g @ variance
             moving[i, j] = moving[j, i] = g**2 @ variance
     left = moving - mixed @ np.linalg.solve(point.information, mixed)

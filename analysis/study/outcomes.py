@@ -14,6 +14,7 @@ from analysis.study.spec import Outcome, StudySpec
 
 INFECTION_LAG_DAYS = 7  # exposure in the week before an infection; definitions of exposure at a moment
 NEGATIVE_CONTROL = "negative_control"
+DEATH = "death"  # dated by the table of deaths, as the competing event is: codes and terms of it are not read
 COMPOSITES = {
     "serious_infection": "serious_infection_component",
     "opportunistic_infection": "opportunistic_winthrop2015",
@@ -39,6 +40,8 @@ def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Dat
             )
         if row and outcome.any_term:
             raise StudyError(f"outcome {base!r} is one of the reference: an outcome of any_term needs an id of its own")
+        if base == DEATH and has_own:
+            raise StudyError(f"outcome {outcome.id!r} is dated by the table of deaths: leave codes and terms out")
         composite = base in COMPOSITES
         strict = base == "serious_infection"  # inpatient primary diagnosis, or a serious adverse event (ICH E2A)
         lag = INFECTION_LAG_DAYS if row.get("category") == "infection" else int(row.get("latency_lag_days") or 0)
@@ -52,13 +55,18 @@ def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Dat
                 "serious_only": strict if outcome.serious_only is None else outcome.serious_only,
                 "any_term": outcome.any_term,
                 "any_severity": not outcome.severity,
+                "is_death": base == DEATH,
                 "episode_gap_days": _setting(outcome.episode_gap_days, int(row.get("episode_gap_days") or 30)),
                 "lag_days": _setting(outcome.lag_days, lag),
                 "is_negative_control": _is_negative_control(outcome, row),
             }
         )
         components = (
-            [item for item in known.values() if item[COMPOSITES[base]] == "1"] if composite else [row] if row else []
+            [item for item in known.values() if item[COMPOSITES[base]] == "1"]
+            if composite
+            else [row]
+            if row and base != DEATH
+            else []
         )
         for component in components:
             name = str(component["outcome_id"])

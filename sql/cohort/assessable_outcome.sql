@@ -1,5 +1,5 @@
--- Which outcomes the source could hold: diagnoses in a vocabulary of theirs, or adverse events that say what the outcome asks of
--- them. Where it could not, nobody with the outcome is no zero.
+-- Which outcomes the source could hold: diagnoses in a vocabulary of theirs, adverse events that say what the outcome asks of
+-- them, or deaths. Where it could not, nobody with the outcome is no zero.
 -- grain: outcome_id
 WITH vocabulary AS (
   SELECT DISTINCT c.code_system
@@ -39,6 +39,11 @@ findable AS (
     m.has_adverse_event
     AND (NOT o.serious_only OR t.seriousness_count > 0 OR t.event_count = 0)
     AND (o.any_severity OR t.severity_count > 0 OR t.event_count = 0)
+  UNION DISTINCT
+  SELECT o.outcome_id
+  FROM spec.outcome AS o
+  CROSS JOIN meta.source AS m
+  WHERE o.is_death AND m.has_death
 )
 SELECT o.outcome_id, f.outcome_id IS NOT NULL AS is_assessable
 FROM spec.outcome AS o

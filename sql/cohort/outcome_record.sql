@@ -1,5 +1,5 @@
 -- Records that mean an outcome: adverse events by term, or whatever their term, of the seriousness and severity that count;
--- diagnoses by the longest code prefix of their vocabulary.
+-- diagnoses by the longest code prefix of their vocabulary; deaths.
 -- grain: person_id, outcome_id, component_id, record_table, record_id
 WITH code AS (
   SELECT DISTINCT c.code_system, c.code
@@ -65,3 +65,10 @@ INNER JOIN staged.adverse_event AS a ON v.adverse_event_id = a.adverse_event_id
 INNER JOIN spec.outcome AS o ON v.outcome_id = o.outcome_id
 LEFT JOIN spec.outcome_severity AS w ON v.outcome_id = w.outcome_id AND LOWER(TRIM(a.severity)) = w.severity
 WHERE (NOT o.serious_only OR COALESCE(a.is_serious, FALSE)) AND (o.any_severity OR w.severity IS NOT NULL)
+UNION ALL
+SELECT
+  d.person_id, o.outcome_id, o.outcome_id AS component_id, d.death_date AS record_date, 'death' AS record_table,
+  d.person_id AS record_id
+FROM staged.death AS d
+CROSS JOIN spec.outcome AS o
+WHERE o.is_death

@@ -104,7 +104,7 @@ def _world(rng: np.random.Generator) -> tuple[pl.DataFrame, Groups, NDArray[np.i
 
 def _first_events(rng: np.random.Generator) -> Iterator[Told]:
     members, groups, _ = _world(rng)
-    for name, day, answer in weighted_incidence(members, groups, NAMES, days=DAYS, confidence=LEVEL):
+    for name, day, answer in weighted_incidence(members, groups, NAMES, days=DAYS, confidence=LEVEL, has_deaths=True):
         one, other = (_risk(group, day, is_weighted=True) for group in NAMES)
         yield (
             f"weighted risk, {name}",
@@ -137,7 +137,7 @@ def _recurring(rng: np.random.Generator) -> Iterator[Told]:
     )
     records = pl.DataFrame({"set_number": person, "member_number": 0, "record_day": day + 1})
     rows = recurrent_rows_of(followed, records, gap_days=0)
-    for name, by, answer in mean_counts(followed, rows, NAMES, days=DAYS, confidence=LEVEL):
+    for name, by, answer in mean_counts(followed, rows, NAMES, days=DAYS, confidence=LEVEL, has_deaths=True):
         group = int(name == NAMES[1])
         alive = np.exp(-DEATH * np.arange(by)).sum()  # days begun alive
         yield f"mean count, {name}", answer, float(alive * 3 * _mix(group, is_weighted=False) @ _hazards(group))
