@@ -11,8 +11,10 @@ export COEXPOSURE_HOME := $(CURDIR)
 demo: $(STAMP)
 	.venv/bin/coexposure demo
 
+# In one process: make test PYTEST_WORKERS=0
+PYTEST_WORKERS ?= auto --maxprocesses 4
 test: $(STAMP)
-	.venv/bin/python -m pytest $(PYTEST_ARGS)
+	.venv/bin/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # What .ci/run and the pre-commit hooks run besides the tests.
 lint: $(STAMP)

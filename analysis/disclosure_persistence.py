@@ -77,22 +77,27 @@ def withhold_persistence(
         moments = {id(row): _moment(row, persons) for row in times if not is_small(row["person_count"], minimum)}
         kept = {moment.day for moment in kept_moments(list(moments.values()), end, minimum)}
         for row in found:
-            if row["estimand"] == "rmst_days":
-                if row["status"] == "ok" and row["time_days"] not in kept:
-                    hide(row)
-                row["event_count"] = row["person_count"] = None
-            elif row["level"] == LONGEST:  # one person's
-                hide(row)
-                row["event_count"] = row["person_count"] = None
-            elif row["estimand"] != "survival":
-                if few:
-                    row["event_count"] = None
-            elif row["status"] != "ok":
-                row["event_count"] = row["person_count"] = None
-                row["reason"] = str(row["reason"]).split(", day ")[0]
-            elif row["time_days"] not in kept:
-                hide(row)
-                row["person_count"] = row["event_count"] = None
+            _withhold_row(row, hide, kept, has_few=few)
+
+
+def _withhold_row(row: Row, hide: Callable[[Row], None], kept: set[int], *, has_few: bool) -> None:
+    """Withholds a row of a group that is shown. kept: days that may be; has_few: few ended, or few did not."""
+    if row["level"] == LONGEST:  # one person's
+        hide(row)
+    elif row["estimand"] == "rmst_days":
+        if row["status"] == "ok" and row["time_days"] not in kept:
+            hide(row)
+    elif row["estimand"] != "survival":
+        if has_few:
+            row["event_count"] = None
+        return
+    elif row["status"] != "ok":
+        row["reason"] = str(row["reason"]).split(", day ")[0]
+    elif row["time_days"] not in kept:
+        hide(row)
+    else:
+        return
+    row["event_count"] = row["person_count"] = None
 
 
 def _total(found: list[Row]) -> tuple[int, int]:
@@ -128,7 +133,11 @@ def thinned_curve(curve: pl.DataFrame, shown: list[Row], received: pl.DataFrame,
             key = tuple(row[name] for name in KEY)
             if row["estimand"] == "survival" and row["status"] == "ok":
                 anchors[key].append(_moment(row, totals[key][0]))
-            elif row["estimand"] == "median_duration_months" and row["level"] != LONGEST and row["status"] == "suppressed":
+            elif (
+                row["estimand"] == "median_duration_months"
+                and row["level"] != LONGEST
+                and row["status"] == "suppressed"
+            ):
                 withheld.add(key)
     rows: list[Row] = []
     for found in curve.partition_by(["analysis", *KEY], maintain_order=True) if curve.height else []:

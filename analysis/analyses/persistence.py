@@ -49,7 +49,8 @@ def persistence(
 
     durations: `summary.persistence`. Any ending but censoring is the event: stop of either drug or death. The naive
     median counts ongoing episodes as ended and so is too short; it stands beside the other because the literature
-    reports it, as it does the longest (`level` longest). For the population that reached the minimum overlap persons enter the risk set on that day.
+    reports it, as it does the longest (`level` longest). For the population that reached the minimum overlap persons enter the risk set
+    on that day.
     """
     estimates: list[Estimate] = []
     curves = []

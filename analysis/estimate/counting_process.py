@@ -62,7 +62,7 @@ def counting_rows(
     nulls = [column for column in columns if frame[column].null_count()]
     if nulls:
         raise EstimationError(f"a Cox frame holds nulls in {', '.join(nulls)}")
-    values = frame.select(pl.col(covariates).cast(pl.Float64)).to_numpy(order="c")
+    values = frame.select(pl.col(covariates).cast(pl.Float64)).to_numpy()
     if not np.isfinite(values).all():
         raise EstimationError("a Cox frame holds covariates that are not finite")
     weights = None if weight is None else frame[weight].cast(pl.Float64).to_numpy()

@@ -142,7 +142,7 @@ def solution_of(rows: CountingRows, *, names: Sequence[str], ties: Ties) -> Solu
     sets, kept = risk_sets(rows.start, rows.stop, rows.is_event, ties=ties, stratum=rows.stratum, weight=rows.weight)
     if kept.all():
         return solved(sets, rows.x, rows.code, names=names)
-    return solved(sets, rows.x[kept], rows.code[kept], names=names)
+    return solved(sets, rows.x.T[:, kept].T, rows.code[kept], names=names)
 
 
 def hazard_ratio(fit: CoxFit, covariate: str) -> Answer:

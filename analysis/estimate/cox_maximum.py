@@ -19,7 +19,6 @@ from analysis.estimate.partial_likelihood import (
     Point,
     RiskSets,
     evaluate,
-    indicator,
     maximise,
     score_residuals,
 )
@@ -89,9 +88,11 @@ def solved(sets: RiskSets, x: Floats, codes: NDArray[np.int64], *, names: Sequen
         if not estimated:
             return Solution.without(reasons, null_log_likelihood)
         chosen = x if len(estimated) == x.shape[1] else x[:, estimated]
-        standard = chosen - chosen.mean(axis=0)
-        scale = np.sqrt(np.einsum("ij,ij->j", standard, standard) / standard.shape[0])
-        standard /= scale
+        # Columns lie together in memory, for numpy is slow along the rows of a narrow array.
+        columns = chosen.T - chosen.T.mean(axis=1, keepdims=True)
+        scale = np.sqrt(np.einsum("ij,ij->i", columns, columns) / columns.shape[1])
+        columns /= scale[:, np.newaxis]
+        standard = columns.T
         null = evaluate(sets, standard, np.zeros(len(estimated)))
         constant = np.diag(null.information) < _LEAST_INFORMATION * sets.slot_weight.sum()
         if not constant.any():
@@ -113,7 +114,9 @@ def solved(sets: RiskSets, x: Floats, codes: NDArray[np.int64], *, names: Sequen
         return Solution.without([reason or failure for reason in reasons], null_log_likelihood)
     covariance = np.linalg.inv(top.point.information)
     residuals = score_residuals(sets, standard, top.point)
-    grouped = indicator(codes, np.arange(codes.size), (int(codes.max()) + 1, codes.size)) @ residuals
+    grouped = residuals
+    if np.bincount(codes).max() > 1:
+        grouped = np.column_stack([np.bincount(codes, column) for column in residuals.T])
     robust = covariance @ (grouped.T @ grouped) @ covariance / np.outer(scale, scale)
     solution = Solution.without(reasons, null_log_likelihood)
     solution.beta[estimated] = top.beta / scale
@@ -126,7 +129,6 @@ def _first_without_maximum(
     sets: RiskSets, x: Floats, names: Sequence[str], reasons: Sequence[str]
 ) -> tuple[int, str, Booleans] | None:
     """The first covariate that is constant or has no events at a level, why, and the rows that its limit leaves."""
-    # A column at a time: numpy is slow along the rows of a narrow array.
     lows, highs = ([edge(column) for column in x.T] for edge in (np.min, np.max))
     events = x[sets.is_event]
     for index, name in enumerate(names):

@@ -69,7 +69,13 @@ def log_rank(
     if weights != "fleming_harrington" and (rho or gamma):
         raise EstimationError(f"rho and gamma belong to fleming_harrington, not to {weights}")
     by = ["group"] if strata is None else ["group", strata]
-    rows = checked_durations(durations, by=by).with_columns(pl.col("group").cast(pl.String))
+    # Counted by day once: every later step is over days, not over persons.
+    rows = (
+        checked_durations(durations, by=by)
+        .group_by(*by, "entry_days", "time_days")
+        .agg(pl.col("event_count", "censored_count").sum())
+        .with_columns(pl.col("group").cast(pl.String))
+    )
     method = weights if weights == "log_rank" else f"log_rank_{weights}"
     if weights == "fleming_harrington":
         method += f"_{rho:g}_{gamma:g}"

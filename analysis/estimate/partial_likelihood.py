@@ -31,7 +31,7 @@ Days = NDArray[np.int64]
 STEP_PRECISION = 1e-10  # in standard deviations of the covariate
 MAXIMUM_STEPS = 25
 MAXIMUM_HALVINGS = 30
-PIECE = 1 << 15  # rows
+PIECE = 1 << 14  # rows, at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,11 @@ class RiskSets:
         return self.leaves[self.is_event] - 1
 
     @cached_property
+    def counted(self) -> Floats:
+        """Case weight of each row with an event, 0 of the others."""
+        return self.case_weight * self.is_event
+
+    @cached_property
     def is_late(self) -> bool:
         """Whether a row enters after the first event time."""
         return bool(self.enters.any())
@@ -80,8 +85,9 @@ class RiskSets:
 
     @cached_property
     def pieces(self) -> list[slice]:
-        """Rows by the piece that stays in the cache while it is worked on."""
-        return [slice(begin, begin + PIECE) for begin in range(0, max(1, self.leaves.size), PIECE)]
+        """Rows by the piece that stays in the cache while it is worked on, and is longer than the sums it adds to."""
+        size = max(PIECE, 1 << self._cell_count.bit_length())
+        return [slice(begin, begin + size) for begin in range(0, max(1, self.leaves.size), size)]
 
     @cached_property
     def _counters(self) -> list[csr_array]:
@@ -101,7 +107,7 @@ class RiskSets:
             cells, counted = [level * width + enters, backward], [row, row[several]]
         else:
             cells, counted = [last], [row]
-        return indicator(
+        return _indicator(
             np.concatenate((*cells, self._cell_count + its_time)),
             np.concatenate((*counted, happened)),
             (self._cell_count + self.time_count, row.size),
@@ -163,7 +169,7 @@ class RiskSets:
         return at_risk[self.slot_time] - self.slot_share * events[self.slot_time]
 
 
-def indicator(cells: Integers, rows: Integers, shape: tuple[int, int]) -> csr_array:
+def _indicator(cells: Integers, rows: Integers, shape: tuple[int, int]) -> csr_array:
     """Ones at (cell, row), so that a product with the values of rows sums them by cell."""
     return csr_array(coo_array((np.ones(cells.size), (cells, rows)), shape=shape))
 
@@ -253,17 +259,17 @@ def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
     predictor = x @ beta
     # A common factor of the weights cancels; without the shift a long step overflows.
     predictor -= predictor.max(initial=-np.inf) if predictor.size else 0.0
-    observed = float(predictor[sets.is_event] @ sets.case_weight[sets.is_event])
+    observed = float(predictor @ sets.counted)
     weights: Floats = np.exp(predictor, out=predictor)
     weights *= sets.case_weight
     share, time = sets.slot_share, sets.slot_time
 
+    columns = x.T  # each lies together in memory, or all is slower
+
     def moments(rows: slice) -> Floats:
         """Weight, and weight times covariate, together: one pass over the rows sums them all."""
-        both = np.empty((weights[rows].size, x.shape[1] + 1))
-        both[:, 0] = weights[rows]
-        np.multiply(x[rows], weights[rows, np.newaxis], out=both[:, 1:])
-        return both
+        own = weights[rows]
+        return np.vstack([own, columns[:, rows] * own]).T
 
     at_risk, tied = sets.sums_of_pieces(moments)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -280,11 +286,11 @@ def evaluate(sets: RiskSets, x: Floats, beta: Floats) -> Point:
         information = np.zeros((x.shape[1], x.shape[1]))
         seen = np.zeros(x.shape[1])
         for rows in sets.pieces:
-            is_event = sets.is_event[rows]
             stay = sets.over_stay(once[0], rows)
-            stay[is_event] -= once[1][sets.leaves[rows][is_event] - 1]
-            information += x[rows].T @ (x[rows] * (weights[rows] * stay)[:, np.newaxis])
-            seen += (sets.case_weight[rows] * is_event) @ x[rows]
+            stay -= once[1][sets.leaves[rows] - 1] * sets.is_event[rows]
+            piece = columns[:, rows]
+            information += (piece * (weights[rows] * stay)) @ piece.T
+            seen += piece @ sets.counted[rows]
         crossed = all_x.T @ (tied_x * twice[1][:, np.newaxis])
         information -= all_x.T @ (all_x * twice[0][:, np.newaxis]) - crossed - crossed.T
         information -= tied_x.T @ (tied_x * twice[2][:, np.newaxis])
@@ -347,15 +353,15 @@ def score_residuals(sets: RiskSets, x: Floats, point: Point) -> Floats:
         all_x * (sets.at_times(point.inverse) / tied)[:, np.newaxis]
         - tied_x * (sets.at_times(point.inverse * sets.slot_share) / tied)[:, np.newaxis]
     )
-    residuals = np.empty(x.shape)
+    columns = x.T
+    residuals = np.empty(columns.shape)
     for rows in sets.pieces:
         is_event = sets.is_event[rows]
         own = sets.leaves[rows][is_event] - 1
         stay = sets.over_stay(pulled, rows)
         stay[is_event] -= spared[own]
-        part = stay[:, 1:]
-        part -= x[rows] * stay[:, :1]
-        part *= point.weights[rows, np.newaxis]
-        part[is_event] += sets.case_weight[rows][is_event][:, np.newaxis] * (x[rows][is_event] - mean[own])
-        residuals[rows] = part
-    return residuals
+        part = residuals[:, rows]
+        np.subtract(stay.T[1:], columns[:, rows] * stay[:, 0], out=part)
+        part *= point.weights[rows]
+        part[:, is_event] += sets.case_weight[rows][is_event] * (columns[:, rows][:, is_event] - mean[own].T)
+    return residuals.T

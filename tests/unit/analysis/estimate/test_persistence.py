@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from analysis.estimate.endings import DURATION_COLUMNS
-from analysis.estimate.persistence import kaplan_meier, median_in_months, naive_median, survival_at
+from analysis.estimate.persistence import kaplan_meier, longest_recorded, median_in_months, naive_median, survival_at
 from analysis.estimate.result import Answer, EstimationError
 
 TRUTH = json.loads((Path(__file__).parents[3] / "truth" / "kaplan_meier.json").read_text())
@@ -287,3 +287,12 @@ def test_the_curve_is_the_product_of_those_who_stay(rows: list[Row]) -> None:
         assert value - 1e-12 <= upper <= 1.0
         answer = survival_at(km, time_days=day)
         assert answer.status == "not_estimable" or answer.person_count == at_risk
+
+
+def test_the_longest_is_what_was_recorded_and_a_lower_bound_where_it_goes_on() -> None:
+    ended = longest_recorded(durations((0, 40, 2, 0), (0, 90, 1, 0), (5, 60, 0, 3)))
+    assert (numbers(ended), ended.reason, ended.person_count, ended.event_count) == ((90.0, None, None), "", 1, 1)
+    both = longest_recorded(durations((0, 90, 1, 1), (0, 10, 4, 0)))
+    assert (both.value, both.person_count, both.event_count) == (90.0, 2, 1)
+    assert "lower bound" in both.reason
+    assert longest_recorded(durations()).status == "not_estimable"

@@ -1,4 +1,4 @@
-"""Outcomes that are every adverse event, of some seriousness and severity."""
+"""Outcomes that are every adverse event, of some seriousness and severity, or death."""
 
 from __future__ import annotations
 
@@ -37,6 +37,14 @@ def test_an_outcome_may_be_every_adverse_event_of_some_seriousness_and_severity(
     assert set(tables["outcome_term"]["outcome_id"]) == {"pneumonia"}
 
 
+def test_death_is_dated_by_the_table_of_deaths_and_has_no_codes_or_terms() -> None:
+    tables = _rows([{"id": "death"}, {"id": "died", "based_on": "death"}, {"id": "pneumonia"}])
+    assert dict(tables["outcome"].select("outcome_id", "is_death").iter_rows()) == {
+        "death": True, "died": True, "pneumonia": False,
+    }  # fmt: skip
+    assert set(tables["outcome_term"]["outcome_id"]) == {"pneumonia"}
+
+
 @pytest.mark.parametrize(
     ("outcome", "told"),
     [
@@ -44,6 +52,7 @@ def test_an_outcome_may_be_every_adverse_event_of_some_seriousness_and_severity(
         ({"id": "mine", "any_term": True, "based_on": "pneumonia"}, "leave terms and based_on out"),
         ({"id": "pneumonia", "any_term": True}, "needs an id of its own"),
         ({"id": "mine", "severity": ["severe"]}, "no codes or terms are given"),
+        ({"id": "death", "terms": ["sudden death"]}, "dated by the table of deaths"),
     ],
 )
 def test_every_adverse_event_is_no_outcome_of_the_reference_and_takes_no_names(outcome: Any, told: str) -> None:
