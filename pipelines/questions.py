@@ -167,7 +167,8 @@ def ask_joint(build: Build) -> tuple[list[Estimate], None]:
 def ask_time_zero(build: Build) -> Findings:
     """The comparison from time zero, with its gates."""
     outcomes = build.warehouse.read("spec.outcome")
-    gap_days = dict(outcomes.select("outcome_id", "episode_gap_days").iter_rows())
+    recur = outcomes.filter(~pl.col("is_death"))
+    gap_days = dict(recur.select("outcome_id", "episode_gap_days").iter_rows())
     estimates, diagnostics = time_zero.time_zero_comparison(
         build.warehouse.read("cohort.comparison"),
         build.warehouse.read("cohort.comparison_time"),

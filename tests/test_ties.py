@@ -15,8 +15,8 @@ from analysis.estimate.cox import cox
 from analysis.estimate.cumulative_incidence import cumulative_incidence, cumulative_incidence_at
 from analysis.estimate.log_rank import log_rank
 from analysis.estimate.mean_cumulative_count import mean_count_at, mean_cumulative_count
-from analysis.estimate.partial_likelihood import Ties
 from analysis.estimate.persistence import kaplan_meier, survival_at
+from analysis.estimate.risk_sets import Ties
 from analysis.estimate.weighted_survival import weighted_curves, weighted_incidence_at
 from pipelines.steps import Build
 from tests.whole_run import built, small_study, write_csv

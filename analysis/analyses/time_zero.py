@@ -48,7 +48,8 @@ def time_zero_comparison(
     """Combination against one drug for every outcome that the study asks for, with its diagnostics.
 
     comparison: `cohort.comparison`; time: `cohort.comparison_time`; recurrence: `cohort.comparison_record` and the days within which
-    a record of each outcome is the same event; without it only first events count. assessable: outcomes that the source could hold.
+    a record of each outcome that can recur is the same event; of others only first events count. assessable: outcomes that
+    the source could hold.
     Crude, overlap-weighted and matched; pooled logistic regression over periods with the time since time zero in three bands, limits
     robust to persons who serve in several sets, and hazard ratios beside. Then the rates, probabilities by a day with their
     difference, events that recur, the minimal detectable ratio, the E-value and, with enough negative controls, the
@@ -235,7 +236,7 @@ class _Asked:
 
     def _recurrent(self, outcome: str, followed: pl.DataFrame, failures: dict[str, list[str]]) -> list[Estimate]:
         """Later events too, under the rule whose records were given."""
-        if self.recurrence is None:
+        if self.recurrence is None or outcome not in self.recurrence[1]:
             return []
         all_records, gap_days = self.recurrence
         records = all_records.filter((pl.col("outcome_id") == outcome) & (pl.col("exposure_rule") == self.rule))

@@ -16,8 +16,9 @@ import polars as pl
 
 from analysis.estimate.counting_process import CountingRows, counting_rows, cut_at
 from analysis.estimate.cox import solution_of
-from analysis.estimate.partial_likelihood import Floats, evaluate, risk_sets
+from analysis.estimate.partial_likelihood import evaluate
 from analysis.estimate.result import EstimationError
+from analysis.estimate.risk_sets import Floats, risk_sets
 
 # A log weight beyond this has left every use: e^50 persons.
 _LARGEST_LOG_WEIGHT = 50.0

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from analysis.estimate.partial_likelihood import Booleans, Days, Floats
 from analysis.estimate.result import EstimationError
+from analysis.estimate.risk_sets import Booleans, Days, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,8 @@ import polars as pl
 from analysis.estimate.confidence import LARGEST_LOG_RATIO, normal_quantile, tail_probability, wald_p_value
 from analysis.estimate.counting_process import CountingRows, counting_rows
 from analysis.estimate.cox_maximum import Solution, solved
-from analysis.estimate.partial_likelihood import Floats, Ties, risk_sets
 from analysis.estimate.result import Answer, EstimationError, not_estimable
+from analysis.estimate.risk_sets import Floats, Ties, risk_sets
 
 # Robust over model-based standard error: below, the residuals of every cluster sum to rounding.
 _NO_SPREAD = 1e-7

@@ -13,15 +13,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.estimate.partial_likelihood import (
-    Booleans,
-    Floats,
-    Point,
-    RiskSets,
-    evaluate,
-    maximise,
-    score_residuals,
-)
+from analysis.estimate.partial_likelihood import Point, evaluate, maximise, score_residuals
+from analysis.estimate.risk_sets import Booleans, Floats, RiskSets
 
 # Information that a covariate keeps within the risk sets, as a share of its variance times the events: below, rounding.
 _LEAST_INFORMATION = 1e-12

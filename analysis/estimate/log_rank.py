@@ -180,7 +180,9 @@ def _of_days(at_risk: Floats, events: Floats, weights: Floats) -> _Sums:
     share = at_risk / n[:, np.newaxis]
     expected = share * d[:, np.newaxis]
     spread = weights**2 * d * np.divide(n - d, n - 1.0, out=np.zeros_like(n), where=n > 1.0)
-    covariance = np.diag(spread @ share) - (share * spread[:, np.newaxis]).T @ share
+    covariance = -((share * spread[:, np.newaxis]).T @ share)
+    # Exactly 0 for a group that is all or none of every risk set: a difference of sums would leave rounding.
+    np.fill_diagonal(covariance, spread @ (share * (1.0 - share)))
     return _Sums(weights @ (events - expected), covariance, expected.sum(axis=0))
 
 

@@ -17,8 +17,8 @@ from scipy.special import chdtrc
 from analysis.estimate.confidence import tail_probability
 from analysis.estimate.counting_process import counting_rows, cut_at
 from analysis.estimate.cox import CoxFit, cox, hazard_ratio
-from analysis.estimate.partial_likelihood import Ties
 from analysis.estimate.result import Answer, EstimationError, not_estimable
+from analysis.estimate.risk_sets import Ties
 
 # Least eigenvalue of the contrasts' covariance scaled to a correlation matrix: below, too few persons stand behind it.
 _LEAST_EIGENVALUE = 1e-9

@@ -19,8 +19,8 @@ from scipy.special import chdtrc
 from analysis.estimate.counting_process import CountingRows, counting_rows
 from analysis.estimate.cox import solution_of
 from analysis.estimate.cox_maximum import Top
-from analysis.estimate.partial_likelihood import Floats, Ties
 from analysis.estimate.result import Answer, EstimationError, not_estimable
+from analysis.estimate.risk_sets import Floats, Ties
 
 Transform = Literal["km", "identity", "log"]
 

@@ -15,8 +15,8 @@ from typing import Literal, get_args
 import polars as pl
 
 from analysis.estimate.cox import CoxFit, cox
-from analysis.estimate.partial_likelihood import Ties
 from analysis.estimate.result import EstimationError
+from analysis.estimate.risk_sets import Ties
 
 Clock = Literal["total", "gap"]
 

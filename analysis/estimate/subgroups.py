@@ -18,8 +18,8 @@ from scipy.special import chdtrc
 
 from analysis.estimate.confidence import tail_probability
 from analysis.estimate.cox import cox, hazard_ratio
-from analysis.estimate.partial_likelihood import Ties
 from analysis.estimate.result import Answer, EstimationError, not_estimable
+from analysis.estimate.risk_sets import Ties
 
 EQUALITY = "wald_equality_of_subgroups"
 

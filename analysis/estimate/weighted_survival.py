@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from analysis.estimate.confidence import tail_probability
 from analysis.estimate.cumulative_incidence import aalen_johansen, log_log_limits
 from analysis.estimate.endings import CENSORED, day_the_risk_set_empties, gap_reason, traffic_of
-from analysis.estimate.partial_likelihood import RiskSets, risk_sets
 from analysis.estimate.result import Answer, EstimationError, not_estimable
+from analysis.estimate.risk_sets import RiskSets, risk_sets
 
 INCIDENCE_METHOD = "weighted_aalen_johansen_robust"
 SURVIVAL_METHOD = "weighted_kaplan_meier_robust"

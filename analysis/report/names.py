@@ -12,6 +12,7 @@ METHODS = {
     "exact_conditional_stratified": "stratified, exact",
     "kaplan_meier_log_log": "Kaplan-Meier",
     "naive_order_statistic": "naive (ongoing counted as ended)",
+    "longest_recorded": "the longest on record",
     "garwood": "exact Poisson",
     "clopper_pearson": "exact binomial",
     "conditional_logistic_profile": "matched (conditional logistic)",

@@ -100,6 +100,7 @@ def outcome_settings(view: View) -> list[Row]:
         own = [f"{name} {', '.join(values)}" for name, values in sorted(outcome.codes.items())]
         severity = f" ({' or '.join(outcome.severity)})" if outcome.severity else ""
         codes = "; ".join([*own, *[f"every adverse event{severity}"] * outcome.any_term])
+        codes = codes or f"code lists of the reference ({outcome.based_on or outcome.id}){severity}"
         rows.append(
             {
                 "name": row["label"],
@@ -109,7 +110,7 @@ def outcome_settings(view: View) -> list[Row]:
                 "serious": "yes" if row["serious_only"] else "no",
                 "gap": row["episode_gap_days"],
                 "lag": row["lag_days"],
-                "codes": codes or f"code lists of the reference ({outcome.based_on or outcome.id}){severity}",
+                "codes": "the table of deaths" if row["is_death"] else codes,
             }
         )
     return rows

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.estimate.cox import CoxFit, cox, hazard_ratio
-from analysis.estimate.partial_likelihood import Ties
 from analysis.estimate.result import EstimationError
+from analysis.estimate.risk_sets import Ties
 
 TRUTH = {row["name"]: row for row in json.loads((Path(__file__).parents[3] / "truth" / "cox.json").read_text())}
 EVERY_TIES = get_args(Ties)

@@ -11,8 +11,8 @@ import pytest
 from analysis.estimate.counting_process import cut_at
 from analysis.estimate.cox import CoxFit, cox, hazard_ratio
 from analysis.estimate.interaction import JointRatios, interaction
-from analysis.estimate.partial_likelihood import Ties
 from analysis.estimate.result import EstimationError
+from analysis.estimate.risk_sets import Ties
 
 _FILE = json.loads((Path(__file__).parents[3] / "truth" / "cox_strata_weights.json").read_text())
 TRUTH = {row["name"]: row for row in _FILE["fits"]}

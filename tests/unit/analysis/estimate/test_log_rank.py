@@ -166,3 +166,13 @@ def test_every_weight_is_the_slow_sum_whatever_the_order(rows: list[Row], weight
     shuffled.shuffle(mixed)
     again = log_rank(durations(*mixed), weights=weights, rho=rho, gamma=gamma, strata="stratum")
     assert again.answer == test.answer
+
+
+def test_rounding_is_no_variance_where_no_risk_set_compares_the_groups() -> None:
+    """A difference of sums left 4e-16 here, and a chi-squared of 0 with P 1."""
+    rows: list[Row] = [
+        ("a", "x", 0, 1, 0, 1),
+        *(("b", "x", 0, day, count, count) for day, count in ((2, 1), (3, 2), (4, 1), (5, 1))),
+    ]
+    test = log_rank(durations(*rows), weights="peto")
+    assert (test.answer.value, test.answer.reason) == (None, "no risk set compares two groups")

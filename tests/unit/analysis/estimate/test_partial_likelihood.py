@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from analysis.estimate.partial_likelihood import Ties, evaluate, maximise, risk_sets, score_residuals
+from analysis.estimate.partial_likelihood import evaluate, maximise, score_residuals
+from analysis.estimate.risk_sets import Ties, risk_sets
 
 START = np.array([0, 0, 2, 1, 0, 3, 5, 0, 6])
 STOP = np.array([3, 5, 5, 5, 4, 8, 8, 8, 7])

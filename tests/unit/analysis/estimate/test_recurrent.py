@@ -11,10 +11,10 @@ import pytest
 
 from analysis.estimate.counting_process import cut_at
 from analysis.estimate.cox import CoxFit, hazard_ratio
-from analysis.estimate.partial_likelihood import Ties
 from analysis.estimate.recurrent import andersen_gill, prentice_williams_peterson
 from analysis.estimate.recurrent_rows import ROW_COLUMNS, recurrent_rows
 from analysis.estimate.result import EstimationError
+from analysis.estimate.risk_sets import Ties
 
 TRUTH = json.loads((Path(__file__).parents[3] / "truth" / "recurrent.json").read_text())["models"]
 COVARIATES = ["rx", "size", "number"]

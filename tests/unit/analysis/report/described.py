@@ -165,7 +165,18 @@ def setting_frames(*, spec: Any) -> dict[str, pl.DataFrame]:
         ),
         "spec.outcome": pl.DataFrame(
             [
-                (o.id, o.label or o.id, o.date_rule, "any", "any", False, 30, 7, bool(o.negative_control))
+                (
+                    o.id,
+                    o.label or o.id,
+                    o.date_rule,
+                    "any",
+                    "any",
+                    False,
+                    o.id == "death",
+                    30,
+                    7,
+                    bool(o.negative_control),
+                )
                 for o in spec.outcome
             ],
             schema=[
@@ -175,6 +186,7 @@ def setting_frames(*, spec: Any) -> dict[str, pl.DataFrame]:
                 "setting",
                 "position",
                 "serious_only",
+                "is_death",
                 "episode_gap_days",
                 "lag_days",
                 "is_negative_control",
