@@ -23,16 +23,9 @@ from analysis.simulate import Simulation, simulate_profile
 from analysis.study.read import study_from
 from analysis.study.spec import StudySpec
 from benchmarks.worlds import OPPORTUNISTIC, WORLDS, World
+from pipelines.doors import RAW_QUERIES, set_aside
 from pipelines.draws import build_order, build_table
-from pipelines.steps import (
-    RAW_QUERIES,
-    Build,
-    ingest,
-    load_reference,
-    load_spec,
-    reference_frame,
-    set_aside,
-)  # fmt: skip
+from pipelines.steps import Build, ingest, load_reference, load_spec, reference_frame
 from sql.warehouse import Warehouse
 
 CONFIDENCE = 0.95

@@ -36,6 +36,33 @@ def _partition(table: str) -> tuple[Rule, ...]:
     )  # fmt: skip
 
 
+# What the sampler drew, against the tables that it drew from.
+COHORT_RULES: tuple[Rule, ...] = (
+    Rule(
+        id="DQ077", table="matched_set", batch="cohort.matched_set", severity="block", layer="cohort", block_above=0, field="event",
+        sentence="a control had the outcome before the index date",
+        sql="SELECT r.exposure_rule, r.set_number FROM {batch} AS r INNER JOIN cohort.entry AS e ON r.exposure_rule = e.exposure_rule "
+        "AND r.person_id = e.person_id INNER JOIN cohort.outcome_event AS v ON r.person_id = v.person_id AND r.outcome_id = v.outcome_id "
+        "WHERE NOT r.is_case AND e.entry_date <= v.event_date AND v.event_date < r.index_date",
+    ),
+    Rule(
+        id="DQ077", table="matched_set", batch="cohort.control_sample", severity="block", layer="cohort", block_above=0,
+        field="follow_up", sentence="the index date is outside the follow-up of a person who was drawn",
+        sql="SELECT r.exposure_rule, r.set_number FROM {batch} AS r LEFT JOIN cohort.matched_set AS m ON r.exposure_rule = m.exposure_rule "
+        "AND r.outcome_id = m.outcome_id AND r.design = m.design AND r.set_number = m.set_number AND r.control_number = m.control_number "
+        "WHERE m.person_id IS NULL",
+    ),
+    Rule(
+        id="DQ078", table="matched_set", batch="cohort.matched_set", severity="block", layer="cohort", block_above=0,
+        field="regimen_id", sentence="a drug counts as exposure that began after the day on which exposure is read",
+        sql="SELECT r.exposure_rule, r.set_number FROM {batch} AS r INNER JOIN spec.outcome AS o ON r.outcome_id = o.outcome_id "
+        "INNER JOIN spec.drug AS d ON d.role = 'study' AND CONTAINS(CONCAT('+', r.regimen_id, '+'), CONCAT('+', d.drug_id, '+')) "
+        "WHERE r.regimen_id <> 'none' AND NOT EXISTS (SELECT 1 FROM exposure.episode AS e WHERE e.exposure_rule = r.exposure_rule "
+        "AND e.person_id = r.person_id AND e.drug_id = d.drug_id "
+        "AND e.start_date <= r.index_date - CASE WHEN r.design = 'toruner_replica' THEN 0 ELSE CAST(o.lag_days AS INTEGER) END)",
+    ),
+)  # fmt: skip
+
 DERIVED_RULES: tuple[Rule, ...] = (
     *_partition("combination_interval"),
     *_partition("class_interval"),
@@ -47,6 +74,14 @@ DERIVED_RULES: tuple[Rule, ...] = (
         "AND r.stop_date <= e.stop_date AND CONTAINS(CONCAT('+', r.regimen_id, '+'), CONCAT('+', e.drug_id, '+')) "
         "GROUP BY r.exposure_rule, r.person_id, r.regimen_id, r.episode_number, r.start_date, r.stop_date, r.drug_count "
         "HAVING r.stop_date <= r.start_date OR COUNT(e.drug_id) <> r.drug_count",
+    ),
+    Rule(
+        id="DQ039", table="combination_episode", batch="exposure.combination_episode", severity="warn", layer="derived", field="class",
+        sentence="two drugs of one class together for more than 28 days: likely a switch",
+        sql="SELECT r.exposure_rule, r.regimen_id FROM {batch} AS r INNER JOIN spec.exposure_rule AS s "
+        "ON r.exposure_rule = s.exposure_rule AND s.is_primary INNER JOIN spec.drug AS a ON r.regimen_id LIKE CONCAT(a.drug_id, '+%') "
+        "INNER JOIN spec.drug AS b ON r.regimen_id = CONCAT(a.drug_id, '+', b.drug_id) AND a.drug_class = b.drug_class "
+        "WHERE DATE_DIFF('day', r.start_date, r.stop_date) > 28",
     ),
     Rule(
         id="DQ076", table="row_account", batch="quality.row_account", severity="block", layer="derived", block_above=0,

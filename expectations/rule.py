@@ -6,11 +6,11 @@ them, the quarantine takes them. Does not run anything.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["block", "quarantine", "warn"]
-Layer = Literal["raw", "staged", "derived"]
+Layer = Literal["raw", "staged", "derived", "cohort"]
 Grade = Literal["pass", "fail", "not_assessable"]
 
 BATCH = "{batch}"
@@ -21,8 +21,9 @@ class Rule:
     """One rule on one table.
 
     table: input table that it is reported under. batch: table that its SQL reads as `{batch}`. sql: SELECT of the keys of
-    the rows that break it. block_above: share of failed rows above which the run stops; None where it never does.
-    needs: input tables without which the rule is not assessable.
+    the rows that break it. fail_above: share of failed rows up to which the rule passes. block_above: share above which the
+    run stops; None where it never does. checked: SELECT of one number, of what the share is; the rows of the batch by default.
+    needs: what the source must have or the rule is not assessable: input tables (`death`) and columns (`visit.visit_type`).
     """
 
     id: str
@@ -33,7 +34,9 @@ class Rule:
     sentence: str
     sql: str
     field: str = ""
+    fail_above: float = 0.0
     block_above: float | None = None
+    checked: str = ""
     needs: tuple[str, ...] = ()
 
     @property
@@ -80,15 +83,39 @@ class RuleResult:
         return {
             "rule_id": self.rule.id, "table_name": self.rule.table, "field": self.rule.field, "layer": self.rule.layer,
             "severity": self.rule.severity, "rows_checked": self.rows_checked, "rows_failed": self.rows_failed,
-            "block_above": self.rule.block_above, "status": self.status, "is_blocking": self.is_blocking,
-            "sentence": self.rule.sentence,
+            "fail_above": self.rule.fail_above, "block_above": self.rule.block_above, "status": self.status,
+            "is_blocking": self.is_blocking, "sentence": self.rule.sentence,
         }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grading:
+    """Thresholds that a study sets for a rule, of one table and field or of all; None leaves the default."""
+
+    rule: str
+    table: str | None = None
+    field: str | None = None
+    fail_above: float | None = None
+    block_above: float | None = None
+    never_block: bool = False
+
+    def of(self, rule: Rule) -> Rule:
+        """The rule with these thresholds, or as it is where they are not for it."""
+        if self.rule != rule.id or self.table not in (None, rule.table) or self.field not in (None, rule.field):
+            return rule
+        block_above = rule.block_above if self.block_above is None else self.block_above
+        return replace(
+            rule,
+            fail_above=rule.fail_above if self.fail_above is None else self.fail_above,
+            block_above=None if self.never_block else block_above,
+        )
+
+
 def graded(rule: Rule, *, rows_checked: int, rows_failed: int) -> RuleResult:
-    """The result of a rule that could be counted."""
+    """The result of a rule that could be counted; nothing to look at is nothing wrong."""
+    has_failed = rows_failed > rule.fail_above * rows_checked
     return RuleResult(
-        rule=rule, rows_checked=rows_checked, rows_failed=rows_failed, status="fail" if rows_failed else "pass"
+        rule=rule, rows_checked=rows_checked, rows_failed=rows_failed, status="fail" if has_failed else "pass"
     )
 
 

@@ -59,7 +59,7 @@ def _count_batch(gx: Any, datasource: Any, batch: str, rules: Sequence[Rule]) ->
     for number, rule in enumerate(rules):
         suite.add_expectation(
             gx.expectations.UnexpectedRowsExpectation(
-                unexpected_rows_query=rule.sql.replace(BATCH, f"(SELECT * FROM {BATCH})"),
+                unexpected_rows_query=_as_template(rule.sql),
                 description=rule.sentence,
                 severity="critical" if rule.severity == "block" else "warning",
                 meta={"number": number},
@@ -75,6 +75,13 @@ def _count_batch(gx: Any, datasource: Any, batch: str, rules: Sequence[Rule]) ->
     if len(counts) != len(rules):
         raise ExpectationError(f"{len(rules) - len(counts)} rules on {batch} gave no result")
     return counts
+
+
+def _as_template(sql: str) -> str:
+    """The SELECT as Great Expectations fills it in by str.format: the braces of a regular expression are its own."""
+    braced = {"{": "{{", "}": "}}"}
+    parts = ("".join(braced.get(letter, letter) for letter in part) for part in sql.split(BATCH))
+    return f"(SELECT * FROM {BATCH})".join(parts)
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ import dagster as dg
 import polars as pl
 
 from analysis.report import REPORT_TABLES, ReportInput, write_bundle
-from pipelines import steps
+from pipelines import doors, steps
 from pipelines.analyses import ANALYSES, Analysis, store
 from pipelines.draws import DRAWS, Draw
 from pipelines.errors import USER_ERRORS
@@ -29,8 +29,15 @@ from sql.catalog import Query, Table, queries, tables
 P = ParamSpec("P")
 R = TypeVar("R")
 RAW = [dg.AssetKey(["raw", name]) for name in INPUT_TABLES]
-QUALITY = ("quality.data_cut", "quality.drug_map", "quality.quarantine", "quality.row_account")
-META_INGEST = ("meta.source", "meta.source_table", "meta.input_file")
+QUALITY = ("quality.data_cut", "quality.drug_map", "quality.test_map", "quality.quarantine", "quality.row_account")
+META_INGEST = (
+    "meta.source",
+    "meta.source_table",
+    "meta.source_column",
+    "meta.input_file",
+    "meta.previous_table",
+    "meta.previous_rule",
+)
 META_LAST = ("meta.run", "meta.sql_digest", "meta.package_version")
 
 
@@ -154,12 +161,16 @@ def raw_tables(context: dg.AssetExecutionContext, study_run: StudyRun) -> Iterat
     yield from _counted(META_INGEST, build)
 
 
-@dg.multi_asset(specs=_outs(QUALITY, deps=[*RAW, *_SPEC_KEYS]), name="quality", description="Records set aside.")
+@dg.multi_asset(
+    specs=_outs(QUALITY, deps=[*RAW, *_SPEC_KEYS, *map(key_of, _names("reference"))]),
+    name="quality",
+    description="Records set aside.",
+)
 @told
 def quality_tables(context: dg.AssetExecutionContext, study_run: StudyRun) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Sets aside the records that break a rule and accounts for every row."""
     build = study_run.build(context.run.run_id)
-    steps.set_aside(build)
+    doors.set_aside(build)
     yield from _counted(QUALITY, build)
 
 

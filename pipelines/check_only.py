@@ -8,8 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from expectations.rule import graded
-from pipelines import steps
+from pipelines import doors, steps
+from pipelines.doors import LAYERS, RESULT_TYPES
 from pipelines.errors import UsageError
+from pipelines.paths import Output
 from pipelines.resources import StudyRun
 from pipelines.steps import Build
 from sql.catalog import queries
@@ -26,18 +28,21 @@ def check_source(study: Path, source: Path | None, folder: Path) -> pl.DataFrame
     if folder.exists():
         shutil.rmtree(folder)
     folder.mkdir(parents=True)
-    build = Build(spec=spec, source=settings.source_path(spec), warehouse=Warehouse(folder / "check.duckdb"))
+    build = Build(
+        spec=spec, source=settings.source_path(spec), warehouse=Warehouse(folder / "check.duckdb"),
+        published=Output(folder.parent).database,
+    )  # fmt: skip
     build.warehouse.create()
     steps.load_spec(build)
     steps.load_reference(build)
     steps.ingest(build)
-    steps.set_aside(build)
-    results = steps.grade(build, "raw")
+    doors.set_aside(build)
+    results = doors.grade(build, "raw")
     if not any(result.is_blocking for result in results):
         for name, query in queries().items():
             if name.startswith("staged.") or name == "quality.unmapped":
                 build.warehouse.build(query)
-        steps.grade(build, "staged")
+        doors.grade(build, "staged")
     return _stored(build.warehouse, folder)
 
 
@@ -46,11 +51,11 @@ def regrade_stored(study: Path, folder: Path) -> pl.DataFrame:
 
     Raises UsageError when nothing was checked before, and StudyError.
     """
-    StudyRun(study=str(study)).spec()
+    spec = StudyRun(study=str(study)).spec()
     warehouse = Warehouse(folder / "check.duckdb")
     if not warehouse.path.is_file():
         raise UsageError(f"nothing to grade again in {folder}: run `coexposure check` first")
-    rules = {rule.key: rule for layer in ("raw", "staged") for rule in steps.rules_of(layer)}
+    rules = {rule.key: rule for layer in LAYERS for rule in doors.regraded(doors.rules_of(layer), spec)}
     rows = []
     for row in warehouse.read("quality.rule_result").iter_rows(named=True):
         rule = rules.get((row["rule_id"], row["table_name"], row["field"]))
@@ -58,7 +63,7 @@ def regrade_stored(study: Path, folder: Path) -> pl.DataFrame:
             rows.append(graded(rule, rows_checked=row["rows_checked"], rows_failed=row["rows_failed"]).row())
         else:
             rows.append(row)
-    warehouse.write("quality.rule_result", pl.DataFrame(rows, schema_overrides={"block_above": pl.Float64}))
+    warehouse.write("quality.rule_result", pl.DataFrame(rows, schema_overrides=RESULT_TYPES))
     return _stored(warehouse, folder)
 
 

@@ -9,17 +9,27 @@ from collections.abc import Iterator, Sequence
 import dagster as dg
 
 from expectations.rule import Layer, Rule, RuleResult
-from pipelines import steps
+from pipelines import doors
 from pipelines.assets import key_of, told
 from pipelines.errors import BlockedError
 from pipelines.resources import StudyRun
 
+STAGED = tuple(
+    f"staged.{name}"
+    for name in (
+        "adverse_event", "condition", "death", "discontinuation", "measurement", "person", "prescription", "symptom_score"
+    )
+)  # fmt: skip
 DOORS: dict[Layer, tuple[str, tuple[str, ...]]] = {  # door -> (asset that it guards, other assets that must be there)
     "raw": ("quality.quarantine", ("quality.row_account",)),
-    "staged": ("staged.prescription", ()),
+    "staged": ("staged.observation_period", STAGED),  # the last of them, and everything else is built from it
     "derived": (
         "exposure.combination_interval",
         ("exposure.class_interval", "exposure.combination_episode", "quality.row_account", "staged.observation_period"),
+    ),
+    "cohort": (
+        "cohort.matched_set",
+        ("cohort.control_sample", "cohort.entry", "cohort.outcome_event", "exposure.episode"),
     ),
 }
 
@@ -43,7 +53,7 @@ def blocked_message(results: Sequence[RuleResult]) -> str:
 
 def _door(layer: Layer, asset: str, others: tuple[str, ...]) -> dg.AssetChecksDefinition:
     grouped = defaultdict(list)
-    for rule in steps.rules_of(layer):
+    for rule in doors.rules_of(layer):
         grouped[check_name(rule)].append(rule)
     if layer == "raw":
         grouped["DQ001_person"], grouped["DQ001_prescription"] = [], []
@@ -58,7 +68,7 @@ def _door(layer: Layer, asset: str, others: tuple[str, ...]) -> dg.AssetChecksDe
     @dg.multi_asset_check(name=f"{layer}_door", specs=specs, description=f"The {layer} door.")
     @told
     def door(context: dg.AssetCheckExecutionContext, study_run: StudyRun) -> Iterator[dg.AssetCheckResult]:
-        results = steps.grade(study_run.build(context.run.run_id), layer)
+        results = doors.grade(study_run.build(context.run.run_id), layer)
         by_check = defaultdict(list)
         for result in results:
             by_check[check_name(result.rule)].append(result)

@@ -47,6 +47,10 @@ class StudyRun(dg.ConfigurableResource):  # type: ignore[type-arg]
     def build(self, run_id: str) -> Build:
         """This run's inputs and build file. Raises StudyError and UsageError."""
         spec = self.spec()
+        out = self.output()
         return Build(
-            spec=spec, source=self.source_path(spec), warehouse=Warehouse(self.output().build / f"{run_id}.duckdb")
+            spec=spec,
+            source=self.source_path(spec),
+            warehouse=Warehouse(out.build / f"{run_id}.duckdb"),
+            published=out.database,
         )

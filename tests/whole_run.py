@@ -8,8 +8,9 @@ from typing import Any
 
 from analysis.study.read import read_study, study_from
 from analysis.study.spec import StudySpec
+from pipelines.doors import RAW_QUERIES, set_aside
 from pipelines.draws import build_order, build_table
-from pipelines.steps import RAW_QUERIES, Build, ingest, load_reference, load_spec, set_aside
+from pipelines.steps import Build, ingest, load_reference, load_spec
 from sql.warehouse import Warehouse
 from tests.cases.runner import parse_table
 
@@ -107,7 +108,17 @@ TINY = {
         3            | 1         | J45.50 | ICD10CM     | 2019-06-01
         4            | 1         | J45.50 | ICD10CM     | 2019-07-01""",
     "visit": "visit_id | person_id | visit_type | start_datetime\n1 | 1 | inpatient | 2020-06-01 08:00:00",
-    "measurement": "measurement_id | person_id | test | datetime | value\n1 | 1 | IgE | 2020-06-01 08:00:00 | 120.5",
+    "measurement": "measurement_id | person_id | test | datetime | value | unit\n1 | 1 | IgE | 2020-06-01 08:00:00 | 120.5 | IU/mL",
     "symptom_score": "person_id | instrument | date | value\n1 | act | 2020-06-01 | 20",
     "procedure": "procedure_id | person_id | code | code_system | date\n1 | 1 | X1 | local | 2020-06-01",
 }
+STOCK_TOO = [{"id": "primary"}, {"id": "stock", "overlap": "stockpile"}]  # so that every table of the engine holds rows
+FEVER = {  # a composite, so that tables of components hold rows
+    "id": "fever", "based_on": "opportunistic_infection", "terms": ["fever"], "codes": {"ICD10CM": ["R50"]},
+    "lag_days": 0,
+}  # fmt: skip
+MATCHED = [
+    {"id": "matched", "estimator": "matched_odds_ratio", "outcome": "fever"},
+    {"id": "time_zero", "estimator": "time_zero_comparison", "outcome": "fever"},
+    {"id": "hazard", "estimator": "time_varying_cox", "outcome": "fever"},
+]

@@ -16,6 +16,7 @@ from pydantic import Field, model_validator
 
 from analysis.study.comparison import Comparison, Diagnostics
 from analysis.study.exposure_rule import ExposureGrid, ExposureRule
+from analysis.study.quality import Quality
 from analysis.study.section import AfterStopDays, Days, Identifier, Section
 
 LONGEST_WINDOW_DAYS = 400  # of one record, definitions 11
@@ -274,6 +275,7 @@ class StudySpec(Section):
     analysis: Analysis = Field(default_factory=Analysis)
     disclosure: Disclosure = Field(default_factory=Disclosure)
     report: Report = Field(default_factory=Report)
+    quality: Quality = Field(default_factory=Quality)
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:

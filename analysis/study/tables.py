@@ -63,6 +63,7 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
         "placeholder_date": pl.DataFrame(
             {"placeholder_date": spec.source.placeholder_dates}, schema={"placeholder_date": pl.Date}
         ),
+        "quality": pl.DataFrame({"freshness_days": [spec.quality.freshness_days]}),
         "drug_policy": policy_rows(spec, [drug.policy for drug in drugs]),
         "lag_grid": _lag_grid(spec),
         "contrast": pl.DataFrame(

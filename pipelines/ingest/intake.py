@@ -7,6 +7,10 @@ end of 9999-12-31 or 2099-12-31 means open and becomes NULL.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
+import polars as pl
+
 from pipelines.ingest.files import InputError
 from pipelines.ingest.tables import INPUT_TABLES, Field, InputTable
 from sql.warehouse import Warehouse, identifier
@@ -60,6 +64,7 @@ def type_records(warehouse: Warehouse, name: str, *, source: str) -> None:
     """
     table = INPUT_TABLES[name]
     received = {column.lower(): kind for column, kind in warehouse.columns_of(f"(FROM {source})")}
+    note_columns(warehouse, name, received)
     typed, uncast, ambiguous = [], [], []
     for field in table.fields:
         stored = received.get(field.name)
@@ -93,6 +98,12 @@ def type_records(warehouse: Warehouse, name: str, *, source: str) -> None:
         f"AND d.source_file = received.source_file AND d.row_number = received.row_number)"
     )
     _date_from_datetime(warehouse, table)
+
+
+def note_columns(warehouse: Warehouse, name: str, columns: Collection[str]) -> None:
+    """Rows of `meta.source_column` for one table: what it has, so that what hangs on an absent column is not assessable."""
+    rows = pl.DataFrame({"table_name": name, "column_name": sorted(set(columns) - {"source_file", "row_number"})})
+    warehouse.replace_rows("meta.source_column", rows, where={"table_name": name})
 
 
 def empty_table(warehouse: Warehouse, name: str) -> None:

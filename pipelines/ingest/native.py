@@ -9,6 +9,8 @@ from pipelines.ingest.intake import check_columns, empty_table, find_duplicates,
 from pipelines.ingest.tables import INPUT_TABLES
 from sql.warehouse import Warehouse
 
+DICTIONARY = "dictionary"  # terms of adverse events; not a table of records
+
 
 def ingest_native(warehouse: Warehouse, folder: Path) -> list[SourceFile]:
     """Loads every native table of a folder into `raw.*` and `intake.*`; returns the files that were read.
@@ -35,5 +37,21 @@ def ingest_native(warehouse: Warehouse, folder: Path) -> list[SourceFile]:
         read += files[name]
     warehouse.execute(
         "CREATE OR REPLACE TABLE intake.drug_ancestor (code VARCHAR, ancestor_code VARCHAR)",
+        "CREATE OR REPLACE TABLE intake.dictionary (term VARCHAR)",
     )
+    if DICTIONARY in files:
+        _load_dictionary(warehouse, files[DICTIONARY])
+        read += files[DICTIONARY]
     return read
+
+
+def _load_dictionary(warehouse: Warehouse, files: list[SourceFile]) -> None:
+    """Terms of adverse events that the coding dictionary of the source has, in lower case."""
+    load(warehouse, files)
+    if "term" not in {name.lower() for name, _ in warehouse.columns_of(f"raw.{DICTIONARY}")}:
+        raise InputError(
+            f"{files[0].name}: the column term is missing. It lists the terms of the dictionary, one a row."
+        )
+    warehouse.execute(
+        f"INSERT INTO intake.dictionary SELECT DISTINCT LOWER(TRIM(term)) FROM raw.{DICTIONARY} WHERE TRIM(term) <> ''"
+    )

@@ -204,4 +204,7 @@ def _ancestors(warehouse: Warehouse, *, present: bool) -> None:
         if present
         else "SELECT CAST(NULL AS VARCHAR) AS code, CAST(NULL AS VARCHAR) AS ancestor_code LIMIT 0"
     )
-    warehouse.execute(f"CREATE OR REPLACE TABLE intake.drug_ancestor AS {source}")
+    warehouse.execute(
+        f"CREATE OR REPLACE TABLE intake.drug_ancestor AS {source}",
+        "CREATE OR REPLACE TABLE intake.dictionary (term VARCHAR)",
+    )

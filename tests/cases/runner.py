@@ -104,6 +104,7 @@ def input_columns(scratch: Path) -> dict[str, Columns]:
         empty_table(warehouse, name)
         known[f"intake.{name}"] = dict(warehouse.columns_of(f"intake.{name}"))
     known["intake.drug_ancestor"] = {"code": "VARCHAR", "ancestor_code": "VARCHAR"}
+    known["intake.dictionary"] = {"term": "VARCHAR"}
     known["intake.duplicate"] = {"table_name": "VARCHAR", "source_file": "VARCHAR", "row_number": "BIGINT"}
     return known
 

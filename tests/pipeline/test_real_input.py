@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from analysis.study.read import read_study
-from pipelines.steps import Build, ingest, load_reference, load_spec, set_aside
+from pipelines.doors import set_aside
+from pipelines.steps import Build, ingest, load_reference, load_spec
 from sql.catalog import queries
 from sql.warehouse import Warehouse, quoted
 from tests.pipeline.records import DEFAULT_STUDY, PROJECT

@@ -15,7 +15,8 @@ from analysis.simulate import Simulation, simulate, write_simulation
 from analysis.study.read import read_study
 from analysis.study.spec import StudySpec
 from pipelines.analyses import ANALYSES, store
-from pipelines.steps import Build, ingest, load_reference, load_spec, reference_frame, set_aside
+from pipelines.doors import set_aside
+from pipelines.steps import Build, ingest, load_reference, load_spec, reference_frame
 from sql.warehouse import Warehouse
 from tests.pipeline.records import DEFAULT_STUDY
 from tests.whole_run import build_tables, built

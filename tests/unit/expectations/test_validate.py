@@ -10,7 +10,8 @@ import pytest
 from expectations import validate
 from expectations.rule import Rule
 from expectations.validate import ExpectationError, count_failures
-from pipelines.steps import Build, rules_of
+from pipelines.doors import rules_of
+from pipelines.steps import Build
 from tests.whole_run import TINY, built, small_study, write_csv
 
 pytestmark = pytest.mark.slow  # its import takes seconds, once a session

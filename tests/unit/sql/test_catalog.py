@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from pipelines.steps import Build
 from sql.catalog import ROOT, CatalogError, breaches, parse, queries, tables, transpiled
-from tests.whole_run import TINY, built, small_study, write_csv
+from tests.whole_run import FEVER, MATCHED, STOCK_TOO, TINY, built, small_study, write_csv
 
 # The column that makes the order of a table's windows total: without it rows that tie may come in any order.
 LAST_KEYS = {
@@ -176,23 +176,11 @@ def test_every_reference_file_has_a_contract() -> None:
     assert files == {name for name in tables() if name.startswith("reference.")}
 
 
-RULES = [{"id": "primary"}, {"id": "stock", "overlap": "stockpile"}]  # so that every table of the engine holds rows
-FEVER = {  # a composite, so that tables of components hold rows
-    "id": "fever", "based_on": "opportunistic_infection", "terms": ["fever"], "codes": {"ICD10CM": ["R50"]},
-    "lag_days": 0,
-}  # fmt: skip
-MATCHED = [
-    {"id": "matched", "estimator": "matched_odds_ratio", "outcome": "fever"},
-    {"id": "time_zero", "estimator": "time_zero_comparison", "outcome": "fever"},
-    {"id": "hazard", "estimator": "time_varying_cox", "outcome": "fever"},
-]
-
-
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     folder: Path = tmp_path_factory.mktemp("contract")
     yield built(
-        small_study(exposure_rule=RULES, contrast=MATCHED, outcome=[FEVER]),
+        small_study(exposure_rule=STOCK_TOO, contrast=MATCHED, outcome=[FEVER]),
         write_csv(folder / "source", **TINY),
         folder / "build.duckdb",
     )

@@ -1,0 +1,37 @@
+"""What the last publication counted, so that this run can be shown against it.
+
+Owns which publication that is: the published one, or that one's own predecessor where this run is equal to it, so that the same input
+gives the same report however often it runs.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from sql.catalog import tables
+from sql.warehouse import Warehouse, WarehouseError
+
+_READ = {"meta.previous_table": "quality.row_account", "meta.previous_rule": "quality.rule_result"}
+
+
+def write_previous(warehouse: Warehouse, published: Path | None, *, fingerprint: str) -> None:
+    """Writes `meta.previous_table` and `meta.previous_rule`, empty where nothing was published before.
+
+    published: the database that stands now. fingerprint: of this run.
+    """
+    for name, source in _READ.items():
+        columns = [column.name for column in tables()[name].columns]
+        frame = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
+        if published is not None and published.is_file():
+            frame = _counted(Warehouse(published), name, source, columns, fingerprint=fingerprint)
+        warehouse.write(name, frame)
+
+
+def _counted(old: Warehouse, name: str, source: str, columns: list[str], *, fingerprint: str) -> pl.DataFrame:
+    try:
+        is_same = old.query("SELECT fingerprint FROM meta.run")["fingerprint"].to_list() == [fingerprint]
+        return old.query(f"SELECT {', '.join(columns)} FROM {name if is_same else source}")
+    except WarehouseError:  # published before these tables were: nothing to show this run against
+        return pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
