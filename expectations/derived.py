@@ -90,3 +90,9 @@ DERIVED_RULES: tuple[Rule, ...] = (
         "OR r.rows_kept < 0",
     ),
 )  # fmt: skip
+
+# Frames, not a table: counted by analysis/disclosure_check.py on what is about to be written.
+REPORT_RULE = Rule(
+    id="DQ079", table="report", batch="", severity="block", layer="report", block_above=0, field="small_count",
+    sentence="a count below the smallest that may be shown is not withheld", sql="", needs=("public",),
+)  # fmt: skip

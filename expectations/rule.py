@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 Severity = Literal["block", "quarantine", "warn"]
-Layer = Literal["raw", "staged", "derived", "cohort"]
+Layer = Literal["raw", "staged", "derived", "cohort", "report"]
 Grade = Literal["pass", "fail", "not_assessable"]
 
 BATCH = "{batch}"

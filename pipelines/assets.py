@@ -15,11 +15,13 @@ from typing import ParamSpec, TypeVar
 import dagster as dg
 import polars as pl
 
+from analysis.disclosure import disclosed
 from analysis.report import REPORT_TABLES, ReportInput, write_bundle
+from expectations.rule import RuleResult
 from pipelines import doors, steps
 from pipelines.analyses import ANALYSES, Analysis, store
 from pipelines.draws import DRAWS, Draw
-from pipelines.errors import USER_ERRORS
+from pipelines.errors import USER_ERRORS, BlockedError
 from pipelines.ingest.files import InputError
 from pipelines.ingest.tables import INPUT_TABLES
 from pipelines.publish import PACKAGES, fingerprint, publish, purge, source_files, write_quarantine
@@ -258,7 +260,8 @@ def publication(context: dg.AssetExecutionContext, study_run: StudyRun) -> Itera
     _write_meta(build, run_id=run_id, started=started, fingerprint=print_of_input)
     rows = list(_counted(META_LAST, build))
     report, quarantine = out.build / f"{run_id}.report", out.build / f"{run_id}.quarantine"
-    write_report(build, report, run_id=run_id, written=started, fingerprint=print_of_input)
+    result = write_report(build, report, run_id=run_id, written=started, fingerprint=print_of_input)
+    build.warehouse.replace_rows("quality.rule_result", pl.DataFrame([result.row()]), where={"layer": "report"})
     write_quarantine(build.warehouse, quarantine)
     publish(build.warehouse, report=report, quarantine=quarantine, out=out)
     purge(out, run_id=run_id)
@@ -272,14 +275,27 @@ def publication(context: dg.AssetExecutionContext, study_run: StudyRun) -> Itera
     )
 
 
-def write_report(build: steps.Build, folder: Path, *, run_id: str, written: dt.datetime, fingerprint: str) -> None:
-    """Renders the report bundle of a database into a new folder."""
-    folder.mkdir(parents=True)
+def write_report(
+    build: steps.Build, folder: Path, *, run_id: str, written: dt.datetime, fingerprint: str
+) -> RuleResult:
+    """Renders the report bundle of a database into a new folder; returns what DQ079 says of it.
+
+    Raises BlockedError, and writes nothing, when a count that the profile withholds would be shown.
+    """
     frames = {name: build.warehouse.read(name) for name in REPORT_TABLES}
+    disclosure = build.spec.disclosure
+    shown = disclosed(frames, profile=disclosure.profile, minimum_count=disclosure.minimum_count)
+    result = doors.grade_report(build.spec, shown)
+    if result.is_blocking:
+        raise BlockedError(f"the report is withheld. {result.message}.")
+    rules = frames["quality.rule_result"].filter(pl.col("layer") != "report")
+    frames["quality.rule_result"] = pl.concat([rules, pl.DataFrame([result.row()])], how="vertical_relaxed")
+    folder.mkdir(parents=True)
     write_bundle(
         ReportInput(spec=build.spec, frames=frames), folder,
         run={"run_id": run_id, "written_at": written.isoformat(timespec="seconds")}, fingerprint=fingerprint,
     )  # fmt: skip
+    return result
 
 
 def _write_meta(build: steps.Build, *, run_id: str, started: dt.datetime, fingerprint: str) -> None:

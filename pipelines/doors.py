@@ -5,12 +5,13 @@ Owns the tables `quality.quarantine` and `quality.rule_result`. What a rule says
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
+from analysis.disclosure_check import small_counts
 from analysis.study.spec import StudySpec
-from expectations.derived import COHORT_RULES, DERIVED_RULES
+from expectations.derived import COHORT_RULES, DERIVED_RULES, REPORT_RULE
 from expectations.raw import raw_rules
 from expectations.rule import BATCH, Grading, Layer, Rule, RuleResult, graded, not_assessable
 from expectations.staged import STAGED_RULES
@@ -118,6 +119,16 @@ def _present(warehouse: Warehouse) -> set[str]:
     columns = warehouse.query("SELECT CONCAT(table_name, '.', column_name) AS name FROM meta.source_column")
     extra = {"dictionary": "intake.dictionary", "previous": "meta.previous_table"}
     return present | set(columns["name"]) | {name for name, table in extra.items() if warehouse.count(table)}
+
+
+def grade_report(spec: StudySpec, shown: Mapping[str, pl.DataFrame]) -> RuleResult:
+    """DQ079 on the frames of a report as they are about to be written; an internal report withholds nothing."""
+    if spec.disclosure.profile != "public":
+        return not_assessable(REPORT_RULE)
+    found = small_counts(shown, minimum_count=spec.disclosure.minimum_count)
+    return graded(
+        REPORT_RULE, rows_checked=sum(frame.height for frame in shown.values()), rows_failed=sum(found.values())
+    )
 
 
 def _assessable(rule: Rule, present: Collection[str]) -> bool:
