@@ -7,7 +7,7 @@ own, so that adding a draw to one moves no other. Only `bundle.py` touches files
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import polars as pl
 
 from analysis.simulate.bundle import write_simulation
 from analysis.simulate.design import Profile, SimulationError
+from analysis.simulate.dirty import with_bad_records
 from analysis.simulate.dosing import draw_background, joined, place_doses
 from analysis.simulate.infections import (
     draw_infections,
@@ -24,7 +25,7 @@ from analysis.simulate.infections import (
 )
 from analysis.simulate.negative_controls import control_codes, control_truth, draw_control_events
 from analysis.simulate.population import draw_population
-from analysis.simulate.profiles import PROFILES, profile_named
+from analysis.simulate.profiles import DIRTY, PROFILES, profile_named
 from analysis.simulate.proxies import draw_proxies, flare_diagnoses, proxy_tables
 from analysis.simulate.reference import read_drugs
 from analysis.simulate.state import exposure_episodes, lagged_risk_time
@@ -49,11 +50,15 @@ _MOST_PERSONS = 1 << 28
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
-    """A simulated world: `tables` in the native input format by name, `truth` as in truth.json, truth by person."""
+    """A simulated world: `tables` in the native input format by name, `truth` as in truth.json, truth by person.
+
+    ledger: every bad record that was planted (`dirty.with_bad_records`); None where none was.
+    """
 
     tables: dict[str, pl.DataFrame]
     truth: dict[str, Any]
     truth_person: pl.DataFrame
+    ledger: pl.DataFrame | None = None
 
 
 def simulate(
@@ -65,7 +70,11 @@ def simulate(
     rows in any order. Same profile, persons, seed and reference: same bytes.
     Raises SimulationError for an unknown profile, a number of persons or seed out of range, or missing reference rows.
     """
-    return simulate_profile(profile_named(profile), persons=persons, seed=seed, drugs=drugs, outcomes=outcomes)
+    world = simulate_profile(profile_named(profile), persons=persons, seed=seed, drugs=drugs, outcomes=outcomes)
+    if profile != DIRTY.name:
+        return world
+    tables, ledger = with_bad_records(world.tables, seed=seed)
+    return replace(world, tables=tables, ledger=ledger)
 
 
 def simulate_profile(

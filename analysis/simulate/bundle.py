@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def write_simulation(simulation: Simulation, folder: Path) -> list[Path]:
-    """Files of a simulation: one CSV a table, `truth.json` and `truth_person.parquet`, in that order.
+    """Files of a simulation: one CSV a table, `truth.json`, `truth_person.parquet` and, where records were made bad, `ledger.csv`.
 
     The folder is made where it is missing; files of these names are replaced. The same simulation gives the same bytes
     on any number of threads.
@@ -26,4 +26,7 @@ def write_simulation(simulation: Simulation, folder: Path) -> list[Path]:
     written.append(folder / "truth_person.parquet")
     # Row groups of a fixed size: the default follows the number of chunks in memory.
     simulation.truth_person.rechunk().write_parquet(written[-1], row_group_size=100_000, compression="zstd")
+    if simulation.ledger is not None:
+        written.append(folder / "ledger.csv")
+        simulation.ledger.write_csv(written[-1])
     return written

@@ -198,7 +198,10 @@ NULL = replace(
     negative_controls=tuple(replace(control, severity_log_effect=0.0) for control in _NEGATIVE_CONTROLS),
 )
 
-PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL)}
+# The demonstration's world, to whose tables bad records are added (`dirty.py`).
+DIRTY = replace(DEMO, name="dirty")
+
+PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL, DIRTY)}
 
 
 def profile_named(name: str) -> Profile:
