@@ -84,7 +84,7 @@ class RuleResult:
             "rule_id": self.rule.id, "table_name": self.rule.table, "field": self.rule.field, "layer": self.rule.layer,
             "severity": self.rule.severity, "rows_checked": self.rows_checked, "rows_failed": self.rows_failed,
             "fail_above": self.rule.fail_above, "block_above": self.rule.block_above, "status": self.status,
-            "is_blocking": self.is_blocking, "sentence": self.rule.sentence,
+            "is_blocking": self.is_blocking, "sentence": self.rule.sentence, "sql": self.rule.query(),
         }  # fmt: skip
 
 
@@ -99,9 +99,13 @@ class Grading:
     block_above: float | None = None
     never_block: bool = False
 
+    def is_for(self, rule: Rule) -> bool:
+        """Whether these thresholds are for the rule."""
+        return self.rule == rule.id and self.table in (None, rule.table) and self.field in (None, rule.field)
+
     def of(self, rule: Rule) -> Rule:
         """The rule with these thresholds, or as it is where they are not for it."""
-        if self.rule != rule.id or self.table not in (None, rule.table) or self.field not in (None, rule.field):
+        if not self.is_for(rule):
             return rule
         block_above = rule.block_above if self.block_above is None else self.block_above
         return replace(

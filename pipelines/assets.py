@@ -26,6 +26,7 @@ from pipelines.ingest.files import InputError
 from pipelines.ingest.tables import INPUT_TABLES
 from pipelines.publish import PACKAGES, fingerprint, publish, purge, source_files, write_quarantine
 from pipelines.resources import StudyRun
+from pipelines.views import create_views
 from sql.catalog import Query, Table, queries, tables
 
 P = ParamSpec("P")
@@ -263,6 +264,7 @@ def publication(context: dg.AssetExecutionContext, study_run: StudyRun) -> Itera
     result = write_report(build, report, run_id=run_id, written=started, fingerprint=print_of_input)
     build.warehouse.replace_rows("quality.rule_result", pl.DataFrame([result.row()]), where={"layer": "report"})
     write_quarantine(build.warehouse, quarantine)
+    create_views(build.warehouse)
     publish(build.warehouse, report=report, quarantine=quarantine, out=out)
     purge(out, run_id=run_id)
     yield from rows

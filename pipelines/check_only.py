@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from analysis.report.expectations_page import render_expectations
 from expectations.rule import graded
 from pipelines import doors, steps
 from pipelines.doors import LAYERS, RESULT_TYPES
@@ -43,7 +44,7 @@ def check_source(study: Path, source: Path | None, folder: Path) -> pl.DataFrame
             if name.startswith("staged.") or name == "quality.unmapped":
                 build.warehouse.build(query)
         doors.grade(build, "staged")
-    return _stored(build.warehouse, folder)
+    return _stored(build.warehouse, folder, title=spec.study.title)
 
 
 def regrade_stored(study: Path, folder: Path) -> pl.DataFrame:
@@ -52,6 +53,7 @@ def regrade_stored(study: Path, folder: Path) -> pl.DataFrame:
     Raises UsageError when nothing was checked before, and StudyError.
     """
     spec = StudyRun(study=str(study)).spec()
+    doors.check_thresholds(spec)
     warehouse = Warehouse(folder / "check.duckdb")
     if not warehouse.path.is_file():
         raise UsageError(f"nothing to grade again in {folder}: run `coexposure check` first")
@@ -64,10 +66,12 @@ def regrade_stored(study: Path, folder: Path) -> pl.DataFrame:
         else:
             rows.append(row)
     warehouse.write("quality.rule_result", pl.DataFrame(rows, schema_overrides=RESULT_TYPES))
-    return _stored(warehouse, folder)
+    return _stored(warehouse, folder, title=spec.study.title)
 
 
-def _stored(warehouse: Warehouse, folder: Path) -> pl.DataFrame:
+def _stored(warehouse: Warehouse, folder: Path, *, title: str) -> pl.DataFrame:
     results = warehouse.read("quality.rule_result")
-    results.write_csv(folder / "rule_result.csv")
+    results.drop("sql").write_csv(folder / "rule_result.csv")
+    page = render_expectations(results, warehouse.read("meta.previous_rule"), title=title)
+    (folder / "expectations.html").write_text(page, encoding="utf-8", newline="\n")
     return results

@@ -82,7 +82,13 @@ def check(
         with screen.status("Reading and checking the source"):
             results = check_source(study, source, folder)
     _show_rules(results)
-    _say_where({"results": folder / "rule_result.csv", "database": folder / "check.duckdb"})
+    _say_where(
+        {
+            "page": folder / "expectations.html",
+            "results": folder / "rule_result.csv",
+            "database": folder / "check.duckdb",
+        }
+    )
     blocking = results.filter(pl.col("is_blocking"))
     if blocking.height:
         first = blocking.row(0, named=True)

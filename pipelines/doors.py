@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 import polars as pl
 
 from analysis.disclosure_check import small_counts
+from analysis.study.read import StudyError
 from analysis.study.spec import StudySpec
 from expectations.derived import COHORT_RULES, DERIVED_RULES, REPORT_RULE
 from expectations.raw import raw_rules
@@ -44,8 +45,24 @@ def regraded(rules: Sequence[Rule], spec: StudySpec) -> list[Rule]:
     return list(rules)
 
 
+def check_thresholds(spec: StudySpec) -> None:
+    """Raises StudyError for a threshold of a rule, table or field that there is not: it would change nothing."""
+    rules = [rule for layer in LAYERS for rule in rules_of(layer)]
+    for threshold in spec.quality.threshold:
+        grading = Grading(**threshold.model_dump())
+        if not any(grading.is_for(rule) for rule in rules):
+            named = ", ".join(str(part) for part in (threshold.rule, threshold.table, threshold.field) if part)
+            raise StudyError(
+                f"quality.threshold: no rule {named}. `quality.rule_result` has rule_id, table_name and field of each."
+            )
+
+
 def set_aside(build: Build) -> int:
-    """Fills `quality.quarantine` by the rules that set records aside, persons first; returns the number of rows there."""
+    """Fills `quality.quarantine` by the rules that set records aside, persons first; returns the number of rows there.
+
+    Raises StudyError as `check_thresholds`.
+    """
+    check_thresholds(build.spec)
     with build.warehouse.session():
         return _set_aside(build.warehouse)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from analysis.disclosure import disclosed
+from analysis.report.expectations_page import render_expectations
 from analysis.report.figures import Figure, drawn_figures
 from analysis.report.page import render_page
 from analysis.report.quality import field_name
@@ -39,6 +40,8 @@ REPORT_TABLES: tuple[str, ...] = (
     "meta.source",
     "meta.source_table",
     "meta.input_file",
+    "meta.previous_table",
+    "meta.previous_rule",
     "meta.sql_digest",
     "meta.package_version",
     "spec.drug",
@@ -82,6 +85,10 @@ def write_bundle(report: ReportInput, folder: Path, *, run: Mapping[str, str], f
     page = render_page(view, tables, figures, fingerprint=fingerprint)
     written = _write_estimates(view, folder) + _write_tables(tables, folder) + _write_figures(figures, folder)
     written.append(_write_text(folder / "index.html", page))
+    rules = render_expectations(
+        view.frames["quality.rule_result"], view.frames["meta.previous_rule"], title=report.spec.report.title or report.spec.study.title
+    )  # fmt: skip
+    written.append(_write_text(folder / "expectations.html", rules))
     manifest = _manifest(view, written, folder, fingerprint=fingerprint) | {"run": dict(sorted(run.items()))}
     written.append(_write_text(folder / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"))
     return sorted(written)

@@ -14,7 +14,8 @@ FIELDS = {"person_id": "person identifier"}
 
 
 def row_account(view: View) -> list[Row]:
-    """What became of every received row."""
+    """What became of every received row, beside the last publication."""
+    before = {row["table_name"]: row for row in view.rows("meta.previous_table")}
     present = {row["table_name"]: bool(row["is_present"]) for row in view.rows("meta.source_table")}
     rows: list[Row] = []
     for row in view.rows("quality.row_account"):
@@ -23,7 +24,11 @@ def row_account(view: View) -> list[Row]:
             rows.append({"name": wording.plain(row["table_name"]), "remark": "not in the source"})
         else:
             remark = "small counts withheld" if None in counts.values() else ""
-            rows.append({"name": wording.plain(row["table_name"]), "remark": remark, **counts, "is_withheld": True})
+            last = before.get(row["table_name"], {})
+            previous = {"previous_in": last.get("rows_in"), "previous_quarantined": last.get("rows_quarantined")}
+            rows.append(
+                {"name": wording.plain(row["table_name"]), "remark": remark, **counts, **previous, "is_withheld": True}
+            )
     return sorted(rows, key=lambda row: (row["remark"] == "not in the source",))
 
 
@@ -34,6 +39,9 @@ def failed_rules(view: View) -> list[Row]:
 
 def _rules(view: View, status: str) -> list[Row]:
     rows = view.rows("quality.rule_result", status=status)
+    before = {
+        (row["rule_id"], row["table_name"], row["field"]): row["rows_failed"] for row in view.rows("meta.previous_rule")
+    }
     order = list(SEVERITIES)
     rows.sort(
         key=lambda row: (
@@ -52,6 +60,7 @@ def _rules(view: View, status: str) -> list[Row]:
             "severity": SEVERITIES[str(row["severity"])],
             "checked": row["rows_checked"],
             "failed": row["rows_failed"],
+            "previous": before.get((row["rule_id"], row["table_name"], row["field"])),
             "share": share_failed(row),
             "is_withheld": row["rows_failed"] is None or row["rows_checked"] is None,
         }
@@ -136,10 +145,13 @@ TABLES = (
             Column("rows_kept", "Kept", "count"),
             Column("rows_quarantined", "Set aside", "count"),
             Column("rows_duplicate", "Exact duplicates", "count"),
+            Column("previous_in", "Received last time", "count", is_optional=True),
+            Column("previous_quarantined", "Set aside last time", "count", is_optional=True),
             Column("remark", "Remark"),
         ),
         row_account,
-        "Received = kept + set aside + exact duplicates. A table that the source lacks is not a table without rows.",
+        "Received = kept + set aside + exact duplicates. A table that the source lacks is not a table without rows. Last time: the last "
+        "publication on other input.",
     ),
     Table(
         "failed_rules",
@@ -150,9 +162,11 @@ TABLES = (
             Column("checked", "Checked", "count"),
             Column("failed", "Failed", "count"),
             Column("share", "%", "share"),
+            Column("previous", "Failed last time", "count", is_optional=True),
         ),
         failed_rules,
-        "Rows that a setting-aside rule names are not in any number of this report; rows under a warning are.",
+        "Every rule with its SELECT is in expectations.html. Rows that a setting-aside rule names are not in any number of this report; "
+        "rows under a warning are.",
         "No row broke any rule.",
     ),
     Table(

@@ -81,7 +81,20 @@ def quality_frames(*, has_outcomes: bool) -> dict[str, pl.DataFrame]:
     return {
         "quality.row_account": pl.DataFrame(account),
         "quality.rule_result": pl.DataFrame(rules, schema=names, orient="row").with_columns(
-            block_above=pl.lit(None, pl.Float64), is_blocking=pl.lit(value=False)
+            fail_above=pl.lit(0.0),
+            block_above=pl.lit(None, pl.Float64),
+            is_blocking=pl.lit(value=False),
+            sql=pl.lit("SELECT 1"),
+        ),
+        "meta.previous_table": pl.DataFrame(
+            [("person", 200, 200, 0, 0)],
+            schema=["table_name", "rows_in", "rows_kept", "rows_quarantined", "rows_duplicate"],
+            orient="row",
+        ),
+        "meta.previous_rule": pl.DataFrame(
+            [("DQ030", "prescription", "days_supply", 7, "fail")],
+            schema=["rule_id", "table_name", "field", "rows_failed", "status"],
+            orient="row",
         ),
         "quality.unmapped": pl.DataFrame(
             [
