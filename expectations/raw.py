@@ -84,12 +84,10 @@ def _table_rules(table: str, columns: Sequence[str], key: Sequence[str]) -> Iter
                 where(f"CONCAT(',', r.ambiguous_columns, ',') LIKE '%,{column},%'"), field=column, block_above=0,
             )  # fmt: skip
     if key:
-        names = ", ".join("person_source_value" if name == "person_id" else name for name in key)
+        (name,) = ("person_source_value" if column == "person_id" else column for column in key)
         yield raw_rule(
             "DQ005", table, "quarantine", "the identifier of the record is absent or shared by records that differ",
-            f"SELECT k.source_file, k.row_number FROM (SELECT r.source_file, r.row_number, {names}, COUNT(*) OVER "
-            f"(PARTITION BY {names}) AS version_count FROM {{batch}} AS r) AS k "
-            f"WHERE k.version_count > 1 OR {' OR '.join(f'k.{name.strip()} IS NULL' for name in names.split(','))}",
+            where(f"r.{name} IS NULL OR r.{name} IN (SELECT k.{name} FROM {{batch}} AS k GROUP BY k.{name} HAVING COUNT(*) > 1)"),
             field=key[0],
         )  # fmt: skip
     if table in _EVENT_TABLES:

@@ -18,8 +18,8 @@ _DOSE = (
 )
 _SHARED_RECORDS = 3  # of one drug on one day, by two people of one sex and birth date
 _WITHOUT_PERIOD = (
-    "WHERE NOT EXISTS (SELECT 1 FROM staged.observation_period AS o WHERE o.person_id = r.person_id "
-    "AND o.start_date <= r.{date} AND r.{date} < o.stop_date)"
+    "LEFT JOIN staged.observation_period AS o ON r.person_id = o.person_id AND o.start_date <= r.{date} AND r.{date} < o.stop_date "
+    "WHERE o.person_id IS NULL"
 )
 
 
@@ -47,16 +47,20 @@ _ALL = (
     ),
     warning(
         "DQ020", "person",
-        f"of one sex and birth date with another person, and half of the drug records ({_SHARED_RECORDS} or more) on the same days",
-        "SELECT s.person_id FROM (SELECT DISTINCT a.person_id, b.person_id AS other_id, x.drug_id, x.start_date FROM {batch} AS a "
+        "of one sex and birth date with another person who began a drug on the same day, and half of the drug records (3 or more) on the "
+        "same days",
+        "WITH started AS (SELECT x.person_id, x.drug_id, MIN(x.start_date) AS first_date FROM staged.prescription AS x "
+        f"WHERE x.drug_id IN ({_ACTIVE}) GROUP BY x.person_id, x.drug_id), "
+        "pair AS (SELECT DISTINCT a.person_id, b.person_id AS other_id FROM {batch} AS a "
+        "INNER JOIN started AS s ON a.person_id = s.person_id "
         "INNER JOIN {batch} AS b ON a.sex = b.sex AND a.birth_date = b.birth_date AND a.person_id <> b.person_id "
         "AND NOT a.is_birth_date_imputed AND NOT b.is_birth_date_imputed "
-        f"INNER JOIN staged.prescription AS x ON a.person_id = x.person_id AND x.drug_id IN ({_ACTIVE}) "
-        "INNER JOIN staged.prescription AS y ON b.person_id = y.person_id AND x.drug_id = y.drug_id "
-        "AND x.start_date = y.start_date) AS s "
-        f"GROUP BY s.person_id, s.other_id HAVING COUNT(*) >= {_SHARED_RECORDS} AND 2 * COUNT(*) >= (SELECT COUNT(DISTINCT "
-        f"CONCAT(z.drug_id, CAST(z.start_date AS VARCHAR))) FROM staged.prescription AS z WHERE z.person_id = s.person_id "
-        f"AND z.drug_id IN ({_ACTIVE}))",
+        "INNER JOIN started AS t ON b.person_id = t.person_id AND s.drug_id = t.drug_id AND s.first_date = t.first_date), "
+        "record AS (SELECT DISTINCT x.person_id, x.drug_id, x.start_date FROM staged.prescription AS x "
+        f"WHERE x.drug_id IN ({_ACTIVE}) AND x.person_id IN (SELECT p.person_id FROM pair AS p)) "
+        "SELECT p.person_id FROM pair AS p INNER JOIN record AS x ON p.person_id = x.person_id LEFT JOIN record AS y "
+        "ON p.other_id = y.person_id AND x.drug_id = y.drug_id AND x.start_date = y.start_date GROUP BY p.person_id, p.other_id "
+        f"HAVING COUNT(y.person_id) >= {_SHARED_RECORDS} AND 2 * COUNT(y.person_id) >= COUNT(*)",
         field="identity",
     ),
     _outside("prescription", "prescription_id", "start_date"),
@@ -116,8 +120,9 @@ _PRESCRIPTION = (
     ),
     warning(
         "DQ036", "prescription", "the same drug on the same day from more than one kind of record",
-        "SELECT r.person_id, r.drug_id, r.start_date FROM {batch} AS r WHERE r.drug_id IS NOT NULL "
-        "GROUP BY r.person_id, r.drug_id, r.start_date HAVING COUNT(DISTINCT r.record_type) > 1", field="record_type",
+        "SELECT r.person_id, r.drug_id, r.start_date FROM {batch} AS r WHERE r.drug_id IN ("
+        "SELECT k.drug_id FROM {batch} AS k GROUP BY k.drug_id HAVING MIN(k.record_type) <> MAX(k.record_type)) "
+        "GROUP BY r.person_id, r.drug_id, r.start_date HAVING MIN(r.record_type) <> MAX(r.record_type)", field="record_type",
     ),
     warning(
         "DQ037", "prescription", "omalizumab or infliximab given again within 10 days, and not on the same day",
