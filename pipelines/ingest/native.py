@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.ingest.files import InputError, SourceFile, find_files, load
+from analysis.study.source import Source
+from pipelines.ingest.files import InputError, SourceFile, find_files
 from pipelines.ingest.intake import check_columns, empty_table, find_duplicates, type_records
+from pipelines.ingest.load import load
 from pipelines.ingest.tables import INPUT_TABLES
 from sql.warehouse import Warehouse
 
 
-def ingest_native(warehouse: Warehouse, folder: Path) -> list[SourceFile]:
+def ingest_native(warehouse: Warehouse, folder: Path, source: Source) -> list[SourceFile]:
     """Loads every native table of a folder into `raw.*` and `intake.*`; returns the files that were read.
 
     Raises InputError for a required table or column that is missing and for a file that cannot be read.
@@ -27,12 +29,11 @@ def ingest_native(warehouse: Warehouse, folder: Path) -> list[SourceFile]:
         if name not in files:
             empty_table(warehouse, name)
             continue
-        load(warehouse, files[name])
+        read += load(warehouse, files[name], source)
         raw = f"raw.{name}"
         check_columns(warehouse, table, source=raw, file_name=files[name][0].name)
         find_duplicates(warehouse, table, raw=raw, key=table.key)
-        type_records(warehouse, name, source=raw)
-        read += files[name]
+        type_records(warehouse, name, source=raw, reading=source)
     warehouse.execute(
         "CREATE OR REPLACE TABLE intake.drug_ancestor (code VARCHAR, ancestor_code VARCHAR)",
     )
