@@ -218,6 +218,18 @@ def _graded(
     return results
 
 
+def example_rows(build: Build, results: Sequence[RuleResult]) -> dict[tuple[str, str, str], str]:
+    """The first three rows, by file and number alone, that broke each blocking rule of the first door."""
+    found = {}
+    for rule in (result.rule for result in results if result.is_blocking and result.rule.layer == "raw"):
+        if rule.sql:
+            rows = build.warehouse.query(
+                f"SELECT DISTINCT k.source_file, k.row_number FROM ({rule.query()}) AS k ORDER BY k.source_file, k.row_number LIMIT 3"
+            ).rows()
+            found[rule.key] = ", ".join(f"{name} row {number}" for name, number in rows)
+    return found
+
+
 def drop_intake(build: Build) -> None:
     """Gives back the space of the typed records once everything that reads them is built."""
     build.warehouse.execute("DROP SCHEMA intake CASCADE")

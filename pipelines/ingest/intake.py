@@ -7,6 +7,7 @@ between 1900 and 2300; an inclusive end of 9999-12-31 or 2099-12-31 means open a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 
 from analysis.study.source import Source
@@ -15,6 +16,7 @@ from pipelines.ingest.files import InputError
 from pipelines.ingest.tables import INPUT_TABLES, Field, InputTable
 from sql.warehouse import Warehouse, identifier
 
+_PLAIN_WORD = re.compile(r"^[a-z][a-z_]{1,40}$")
 NAMED_COLUMNS = {  # columns of intake tables that name, joined by commas, columns of the record
     "uncast_columns": "its text is not empty and could not be read",
     "ambiguous_columns": "a date whose day and month cannot be told apart",
@@ -30,13 +32,19 @@ def check_columns(warehouse: Warehouse, table: InputTable, *, source: str, file_
     known = {field.name for field in table.fields} | {name for group in table.required for name in group}
     for group in table.required:
         if not received & set(group):
-            # A file without a header has a record in its place, which no message may show.
             has = (
-                f"It has: {', '.join(sorted(received))[:300]}."
+                f"It has: {_shown(received, known)}."
                 if received & known
                 else "Its first line names no column of this table: is the header missing, or the delimiter another?"
             )
             raise InputError(f"{file_name}: required column {' or '.join(group)} is missing (DQ002). {has}")
+
+
+def _shown(received: set[str], known: set[str]) -> str:
+    """Names of columns; what is no plain word may be a cell of a record that slipped into the header, and is counted."""
+    plain = sorted(name for name in received if name in known or _PLAIN_WORD.match(name))
+    others = len(received) - len(plain)
+    return ", ".join(plain)[:300] + (f" and {others} others" if others else "")
 
 
 def find_duplicates(warehouse: Warehouse, table: InputTable, *, raw: str, key: tuple[str, ...]) -> None:

@@ -34,6 +34,12 @@ CASES = [
     ("a header only", {"prescription": HEADER}, 3, ["DQ001", "prescription"]),
     ("a wrong type in a column", {"prescription": PRESCRIPTION.replace("2019-06-01", "soon")}, 3, ["DQ002", "start_date", "1 of 7"]),
     ("day and month unclear", {"prescription": PRESCRIPTION.replace("2019-06-01", "01/06/2019")}, 3, ["DQ012", "YYYY-MM-DD"]),
+    (
+        "day and month unclear often",
+        {"prescription": PRESCRIPTION.replace("2019-0", "01/0")},
+        3,
+        ["7 of 7", "prescription.csv row 1, prescription.csv row 2, prescription.csv row 3"],
+    ),
     ("too many orphans", {"prescription": PRESCRIPTION + "9,A9,dispensing,Xolair,2019-03-01,\n"}, 3, ["DQ008", "1 of 8"]),
     ("a row with too few columns", {"prescription": PRESCRIPTION + "9,A1\n"}, 2, ["prescription.csv", "line 9", "fewer cells"]),
     (
