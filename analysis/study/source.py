@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
 
+from analysis.study.code_map import MappedCode
 from analysis.study.section import Section
 
 Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
@@ -45,6 +46,9 @@ class Source(Section):
         (), description="Formats (strptime) of dates that are text, besides YYYY-MM-DD: %d.%m.%Y."
     )
     time_zone: str | None = Field(None, description="Zone of times without one: Europe/Berlin.")
+    code_map: tuple[MappedCode, ...] = Field(
+        (), description="Codes that mean a drug: the name of a CSV file relative to the study file, or its rows."
+    )
 
     @field_validator("date_formats")
     @classmethod

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from analysis.study.code_map import CodeSystem
 from analysis.study.comparison import Comparison, Diagnostics
 from analysis.study.exposure_rule import ExposureGrid, ExposureRule
 from analysis.study.section import AfterStopDays, Days, Identifier, Section
@@ -23,7 +24,6 @@ from analysis.study.source import Source, Vocabulary
 LONGEST_WINDOW_DAYS = 400  # of one record, definitions 11
 RESERVED_IDS = frozenset({"none", "all"})
 
-CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
 Estimator = Literal[
     "pooled_period_odds_ratio", "matched_odds_ratio", "toruner_replica_odds_ratio", "time_zero_comparison", "time_varying_cox"
 ]  # fmt: skip
