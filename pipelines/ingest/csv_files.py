@@ -27,8 +27,7 @@ MAX_COLUMNS = 2_000
 MAX_HEADER_BYTES = 1 << 20
 _PIECE_BYTES = 1 << 20
 _CODECS = {"latin-1": "latin-1", "windows-1252": "cp1252"}
-_ASCII = bytes(range(128))
-_NOT_1252 = frozenset(b"\x81\x8d\x8f\x90\x9d")  # bytes that Windows-1252 leaves without a meaning
+_NOT_1252 = (b"\x81", b"\x8d", b"\x8f", b"\x90", b"\x9d")  # bytes that Windows-1252 leaves without a meaning
 _LONGER_THAN_A_BYTE = re.compile(  # a letter of UTF-8 in more than one byte
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe1-\xec\xee\xef][\x80-\xbf]{2}|[\xf1-\xf3][\x80-\xbf]{3}"
 )
@@ -181,7 +180,7 @@ class _Text:
             return
         self._decode(piece)
         self._has_letters = self._has_letters or _LONGER_THAN_A_BYTE.search(piece) is not None
-        self._has_undefined = self._has_undefined or not _NOT_1252.isdisjoint(piece.translate(None, _ASCII))
+        self._has_undefined = self._has_undefined or any(byte in piece for byte in _NOT_1252)
 
     def _decode(self, piece: bytes, *, is_last: bool = False) -> None:
         if self._is_utf8:

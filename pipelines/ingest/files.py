@@ -70,6 +70,11 @@ def find_files(folder: Path) -> dict[str, list[SourceFile]]:
                 f"table {table} is there twice: {found[table][0].name} and {entry.name}. Keep one of them, or put the "
                 f"parts of one table in one folder {table}/."
             )
+        unreadable = [path for path in parts if not path.is_file()]
+        if unreadable:
+            raise InputError(
+                f"{unreadable[0].relative_to(folder).as_posix()} is not a file, or a link to none. Put the file itself there."
+            )
         found[table] = [SourceFile(table, path.relative_to(folder).as_posix(), path) for path in parts]
     return found
 

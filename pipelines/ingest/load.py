@@ -7,7 +7,7 @@ DuckDB reads the rows, so that memory does not grow with the file. Nothing is ty
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +35,7 @@ def load(warehouse: Warehouse, files: Sequence[SourceFile], source: Source) -> l
         selects: list[str] = []
         read: list[SourceFile] = []
         for file in files:
-            select, known = _select(file, source, scratch / f"{len(read)}.csv")
+            select, known = _select(warehouse, file, source, scratch / f"{len(read)}.csv")
             selects.append(select)
             read.append(known)
         try:
@@ -66,10 +66,14 @@ def load_database(warehouse: Warehouse, database: Path, names: tuple[str, ...]) 
         ).fetchall()
         found = {row[0]: f"source.{identifier(row[1])}.{identifier(row[2])}" for row in held if row[0] in names}
         for table, path in sorted(found.items()):
-            con.execute(
-                f"CREATE OR REPLACE TABLE raw.{table} AS SELECT *, {quoted(database.name)} AS source_file, "
-                f"ROW_NUMBER() OVER () AS row_number FROM {path}"
-            )
+            _refuse_own(database.name, (row[0] for row in con.execute(f"DESCRIBE {path}").fetchall()))
+            try:
+                con.execute(
+                    f"CREATE OR REPLACE TABLE raw.{table} AS SELECT *, {quoted(database.name)} AS source_file, "
+                    f"ROW_NUMBER() OVER () AS row_number FROM {path}"
+                )
+            except Exception:  # what it says may hold values
+                raise InputError(f"{database.name}: table {table} cannot be read; the file may be damaged.") from None
         con.execute("DETACH source")
     return sorted(found)
 
@@ -91,9 +95,7 @@ def _create(warehouse: Warehouse, target: str, selects: Sequence[str]) -> None:
     warehouse.execute(f"CREATE OR REPLACE TABLE {target} AS " + " UNION ALL BY NAME ".join(selects))
 
 
-def _select(file: SourceFile, source: Source, rewritten: Path) -> tuple[str, SourceFile]:
-    if not file.path.is_file():
-        raise InputError(f"{file.name} is not a file that can be read. Put the file itself into the source folder.")
+def _select(warehouse: Warehouse, file: SourceFile, source: Source, rewritten: Path) -> tuple[str, SourceFile]:
     if not file.path.stat().st_size:
         raise InputError(
             f"{file.name} is empty (0 bytes). Export it again; a table without rows still needs its header."
@@ -101,6 +103,13 @@ def _select(file: SourceFile, source: Source, rewritten: Path) -> tuple[str, Sou
     own = f"{quoted(file.name)} AS source_file"
     if file.compression is None:
         rows = f"read_parquet({quoted(str(file.path))}, file_row_number = true)"
+        try:
+            _refuse_own(
+                file.name,
+                warehouse.query(f"DESCRIBE SELECT * FROM read_parquet({quoted(str(file.path))})")["column_name"],
+            )
+        except WarehouseError as error:
+            raise InputError(_told(file.name, error)) from None
         columns = "COLUMNS(lambda c: c <> 'file_row_number')"
         return f"SELECT {columns}, {own}, file_row_number + 1 AS row_number FROM {rows}", file
     found = check_csv(file, source, rewritten)
@@ -109,15 +118,20 @@ def _select(file: SourceFile, source: Source, rewritten: Path) -> tuple[str, Sou
 
 
 def _read_csv(file: SourceFile, found: CsvFile) -> str:
-    clash = sorted(set(found.names) & set(OWN_COLUMNS))
-    if clash:
-        raise InputError(f"{file.name}: the column name {clash[0]!r} is used by the system itself; rename the column.")
+    _refuse_own(file.name, found.names)
     columns = ", ".join(f"{quoted(name)}: 'VARCHAR'" for name in found.names)
     return (
         f"read_csv({quoted(str(found.path))}, auto_detect = false, header = true, delim = {quoted(found.delimiter)}, "
         f"quote = '\"', escape = '\"', columns = {{{columns}}}, max_line_size = {_MAX_LINE_BYTES}, "
         f"compression = {quoted(found.compression or 'none')})"
     )
+
+
+def _refuse_own(name: str, columns: Iterable[str]) -> None:
+    """Raises InputError for a column named as one of ours: DuckDB would give ours another name."""
+    clash = sorted({column.lower() for column in columns} & set(OWN_COLUMNS))
+    if clash:
+        raise InputError(f"{name}: the column name {clash[0]!r} is used by the system itself; rename the column.")
 
 
 def _told(name: str, error: WarehouseError) -> str:

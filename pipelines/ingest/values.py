@@ -57,7 +57,7 @@ def exact(field: Field, stored: str, source: Source) -> str:
         if is_text(field, stored):
             return _exact_time(field, column, source)
         instant = f"{column} AT TIME ZONE 'UTC'" if stored == _ZONED else column
-        return f"CAST({instant} AS {SQL_TYPES[field.kind]})"
+        return f"TRY_CAST({instant} AS {SQL_TYPES[field.kind]})"
     if is_text(field, stored):
         column = f"CASE WHEN NOT CONTAINS({column}, '_') THEN {column} END"  # 1_000 is a number to DuckDB
         if source.decimal == ",":
@@ -121,7 +121,7 @@ def is_zoned(field: Field, stored: str) -> str:
 
 def is_nonexistent(field: Field, stored: str, zone: str) -> str:
     """Whether a time without a zone falls into the hour that the clocks of `zone` skip."""
-    read = read_of(field.name)
+    read = accepted(field)
     has_time = f"LENGTH({text_of(field.name)}) > 10" if is_text(field, stored) else "TRUE"
     there_and_back = f"({read} AT TIME ZONE {quoted(zone)}) AT TIME ZONE {quoted(zone)}"
     return f"{has_time} AND NOT ({is_zoned(field, stored)}) AND {there_and_back} <> {read}"

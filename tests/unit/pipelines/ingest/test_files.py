@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,18 @@ def test_a_table_that_is_there_twice_is_refused(tmp_path: Path, other: str) -> N
     _file(tmp_path, "person.csv", "x")
     _file(tmp_path, other, "x")
     with pytest.raises(InputError, match="table person is there twice"):
+        find_files(tmp_path)
+
+
+@pytest.mark.parametrize("place", ["death.csv", "death/1.csv"])
+def test_what_is_no_file_is_told_and_never_waited_for(tmp_path: Path, place: str) -> None:
+    (tmp_path / "death").mkdir()
+    os.mkfifo(tmp_path / place)
+    with pytest.raises(InputError, match=rf"{place} is not a file"):
+        find_files(tmp_path)
+    (tmp_path / place).unlink()
+    (tmp_path / place).symlink_to(tmp_path / "none.csv")
+    with pytest.raises(InputError, match=rf"{place} is not a file"):
         find_files(tmp_path)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pytest
 
 from analysis.study.source import Source
 from pipelines.ingest.files import InputError, SourceFile, find_files
-from pipelines.ingest.load import load
+from pipelines.ingest.load import load, load_database
 from sql.warehouse import Warehouse
 
 ZSTD = pa.Codec("zstd")
@@ -47,11 +48,15 @@ def test_csv_is_kept_as_text_with_file_and_row_number(tmp_path: Path) -> None:
         ('a,b\n1,"two\nlines"\n3,4\n', [("1", "two\nlines"), ("3", "4")]),
         ('a,b\r\n1,"two\r\nlines"\r\n3,4\r\n', [("1", "two\r\nlines"), ("3", "4")]),
         ('a,b\n1,"say ""no"", twice"\n', [("1", 'say "no", twice')]),
+        ('a,b\r\n1,"two\nlines"\r\n3,4\r\n', [("1", "two\nlines"), ("3", "4")]),
+        ('a,b\n1,"two\r\nlines"\n3,4\n', [("1", "two\r\nlines"), ("3", "4")]),
+        ('"a",b\n\n1,2\n\n', [("1", "2")]),
         ("a;b\n1,5;2\n", [("1,5", "2")]),
         ("a,b\n", []),
         ("a\n1\n2\n", [("1",), ("2",)]),
     ],
-    ids=["byte order mark", "CRLF", "no last newline", "quoted newline", "quoted CRLF", "doubled quotes", "semicolon",
+    ids=["byte order mark", "CRLF", "no last newline", "quoted newline", "quoted CRLF", "doubled quotes", "LF in CRLF",
+         "CRLF in LF", "blank lines", "semicolon",
          "header only", "one column"],
 )  # fmt: skip
 def test_csv_in_every_usual_shape_gives_the_same_rows(
@@ -168,3 +173,16 @@ def test_row_numbers_follow_the_file_also_where_it_is_read_in_parallel(tmp_path:
     load(warehouse, [_file(tmp_path, "visit.csv", text)], Source())
     wrong = warehouse.query("SELECT COUNT(*) AS n FROM raw.visit WHERE CAST(a AS BIGINT) <> row_number")
     assert wrong["n"][0] == 0
+
+
+def test_a_column_of_a_stored_table_named_as_one_of_ours_is_refused(tmp_path: Path) -> None:
+    pl.DataFrame({"a": ["Jane"], "Row_Number": [1]}).write_parquet(tmp_path / "visit.parquet")
+    with pytest.raises(InputError, match=r"visit\.parquet: the column name 'row_number' is used"):
+        _raw(tmp_path, SourceFile("visit", "visit.parquet", tmp_path / "visit.parquet"))
+    (tmp_path / "source").mkdir()
+    with duckdb.connect(str(tmp_path / "source" / "cdm.duckdb")) as con:
+        con.execute("CREATE TABLE death AS SELECT 1 AS person_id, 2 AS source_file")
+    warehouse = Warehouse(tmp_path / "other.duckdb")
+    warehouse.create()
+    with pytest.raises(InputError, match=r"cdm\.duckdb: the column name 'source_file' is used"):
+        load_database(warehouse, tmp_path / "source" / "cdm.duckdb", ("death",))
