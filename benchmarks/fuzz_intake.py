@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 
 from sql.warehouse import Warehouse
-from tests.unit.pipelines.ingest.fuzz import damaged, outcome
+from tests.unit.pipelines.ingest.fuzz import damaged, declared, outcome
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
             for seed in range(options.first, options.first + options.examples):
                 begun = time.perf_counter()
                 try:
-                    found[outcome(warehouse, Path(folder) / "source", damaged(seed))] += 1
+                    found[outcome(warehouse, Path(folder) / "source", damaged(seed), declared(seed))] += 1
                 except Exception:
                     print(f"seed {seed}")
                     raise

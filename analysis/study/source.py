@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import available_timezones
 
 from pydantic import Field, field_validator
@@ -21,6 +21,12 @@ Encoding = Literal["utf-8", "latin-1", "windows-1252"]
 _DIRECTIVE = re.compile(r"%(.?)")
 _PARTS = {"Y": "year", "m": "month", "b": "month", "B": "month", "d": "day", "H": "hour", "M": "minute", "S": "second"}
 _LITERALS = re.compile(r"[-/. ,T:]*")
+
+
+def _or_file_name(schema: dict[str, Any]) -> None:
+    """In the study file the name of a file may stand for its rows."""
+    rows = {key: schema.pop(key) for key in ("items", "type")}
+    schema["anyOf"] = [{"type": "string"}, rows]
 
 
 class Source(Section):
@@ -47,7 +53,9 @@ class Source(Section):
     )
     time_zone: str | None = Field(None, description="Zone of times without one: Europe/Berlin.")
     code_map: tuple[MappedCode, ...] = Field(
-        (), description="Codes that mean a drug: the name of a CSV file relative to the study file, or its rows."
+        (),
+        description="Codes that mean a drug: the name of a CSV file relative to the study file, or its rows.",
+        json_schema_extra=_or_file_name,
     )
 
     @field_validator("date_formats")

@@ -154,6 +154,8 @@ def _told(name: str, error: WarehouseError) -> str:
             f"{name} cannot be read as a table: its lines do not all end in the same way (LF or CR LF), or a quote stands "
             "where none may. Export it again."
         )
+    if "unicode" in text.lower() or "string encoding" in text:  # DuckDB goes on with the text itself
+        return f"{name} cannot be read as a table: it holds text that is not UTF-8. Export it again."
     return f"{name} cannot be read as a table: {text[:200]}. Check the file and export it again."
 
 

@@ -59,3 +59,8 @@ def test_what_is_no_zone_is_refused(zone: str) -> None:
 def test_other_encodings_delimiters_and_decimal_signs_are_refused(key: str, value: str) -> None:
     with pytest.raises(ValidationError, match=key):
         Source.model_validate({key: value})
+
+
+def test_the_schema_lets_a_file_name_stand_for_the_rows_of_the_code_map() -> None:
+    kinds = Source.model_json_schema()["properties"]["code_map"]["anyOf"]
+    assert [kind["type"] for kind in kinds] == ["string", "array"]

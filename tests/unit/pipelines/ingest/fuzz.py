@@ -17,6 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from analysis.study.source import Source
+from pipelines.ingest.csv_files import DELIMITERS
 from pipelines.ingest.files import InputError
 from pipelines.ingest.native import ingest_native
 from sql.warehouse import Warehouse
@@ -54,7 +55,22 @@ def damaged(seed: int) -> dict[str, bytes]:
     return files
 
 
-def outcome(warehouse: Warehouse, folder: Path, files: dict[str, bytes]) -> str:
+def declared(seed: int) -> Source:
+    """What the study says of the source: mostly nothing, else something that may be wrong."""
+    dice = random.Random(-seed - 1)  # noqa: S311
+    settings: dict[str, object] = {}
+    if dice.random() < 0.3:
+        settings = {
+            "encoding": dice.choice((None, "utf-8", "latin-1", "windows-1252")),
+            "delimiter": dice.choice((None, None, *DELIMITERS)),
+            "decimal": dice.choice(".,"),
+            "date_formats": dice.choice(((), ("%d/%m/%Y",), ("%m/%d/%Y", "%Y%m%d"), ("%d-%b-%Y", "%d.%m.%Y %H:%M"))),
+            "time_zone": dice.choice((None, "Europe/Berlin")),
+        }
+    return Source.model_validate(settings)
+
+
+def outcome(warehouse: Warehouse, folder: Path, files: dict[str, bytes], source: Source = Source()) -> str:  # noqa: B008
     """What the intake did with a damaged source: `refused` or `read`. Raises AssertionError where it may not."""
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
@@ -65,7 +81,7 @@ def outcome(warehouse: Warehouse, folder: Path, files: dict[str, bytes]) -> str:
         "CREATE OR REPLACE TABLE intake.duplicate (table_name VARCHAR, source_file VARCHAR, row_number BIGINT)"
     )
     try:
-        read = ingest_native(warehouse, folder, Source())
+        read = ingest_native(warehouse, folder, source)
     except InputError as error:
         message = str(error)
         assert any(name in message for name in files), f"no file is named: {message}"
@@ -78,22 +94,22 @@ def outcome(warehouse: Warehouse, folder: Path, files: dict[str, bytes]) -> str:
         twice = warehouse.query(f"SELECT COUNT(*) AS n FROM intake.duplicate WHERE table_name = '{table}'")["n"][0]
         assert received == warehouse.count(f"intake.{table}") + twice, f"rows of {table} are lost"
         if not file.compression:
-            expected = records(files[file.name], file.encoding or "")
+            expected = records(files[file.name], file.encoding or "", source.delimiter)
             assert expected in (None, received), f"{file.name}: {received} rows read, {expected} records written"
     return "read"
 
 
-def records(content: bytes, encoding: str) -> int | None:
+def records(content: bytes, encoding: str, delimiter: str | None = None) -> int | None:
     """Number of records of a CSV file as Python's reader has it; None where it does not read the file cleanly.
 
     Blanks before a quote are part of the cell to it and nothing to DuckDB: such a file can be read in two ways.
     """
     if re.search(rb'(^|[,;|\t\r\n]) +"', content):
         return None
-    codec = {"utf-8": "utf-8-sig", "windows-1252": "cp1252"}[encoding]
+    codec = {"utf-8": "utf-8-sig", "windows-1252": "cp1252", "latin-1": "latin-1"}[encoding]
     text = content.decode(codec)
     first = text.splitlines()[0]
-    delimiter = max((",", ";", "\t", "|"), key=Counter(first).__getitem__)
+    delimiter = delimiter or max(DELIMITERS, key=Counter(first).__getitem__)
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True) if row]
     except csv.Error:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pipelines.ingest import native
 from pipelines.ingest.files import InputError
 from sql.warehouse import Warehouse
-from tests.unit.pipelines.ingest.fuzz import TABLES, damaged, outcome, records
+from tests.unit.pipelines.ingest.fuzz import TABLES, damaged, declared, outcome, records
 
 EXAMPLES = int(os.environ.get("COEXPOSURE_FUZZ_EXAMPLES", "200"))
 SLOWEST_MS = 10_000  # a hang, not a slow machine
@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(seed=st.integers(0, 2**32))
 @example(seed=0)
 def test_a_damaged_source_is_read_whole_or_refused_by_name(warehouse: Warehouse, folder: Path, seed: int) -> None:
-    assert outcome(warehouse, folder, damaged(seed)) in ("read", "refused")
+    assert outcome(warehouse, folder, damaged(seed), declared(seed)) in ("read", "refused")
 
 
 def test_the_source_that_is_damaged_is_a_right_one(warehouse: Warehouse, folder: Path) -> None:

@@ -186,3 +186,16 @@ def test_a_column_of_a_stored_table_named_as_one_of_ours_is_refused(tmp_path: Pa
     warehouse.create()
     with pytest.raises(InputError, match=r"cdm\.duckdb: the column name 'source_file' is used"):
         load_database(warehouse, tmp_path / "source" / "cdm.duckdb", ("death",))
+
+
+def test_stored_text_that_is_not_utf8_is_told_without_showing_it(tmp_path: Path) -> None:
+    path = tmp_path / "visit.parquet"
+    pl.DataFrame({"a": ['x "Jane" Roe']}).write_parquet(path, compression="uncompressed", statistics=False)
+    content = path.read_bytes()
+    assert content.count(b"Roe") >= 1
+    path.write_bytes(content.replace(b"Roe", b"R\xffe"))
+    with pytest.raises(
+        InputError, match=r"visit\.parquet cannot be read as a table: it holds text that is not UTF-8"
+    ) as caught:
+        _raw(tmp_path, SourceFile("visit", "visit.parquet", path))
+    assert "Jane" not in str(caught.value)
