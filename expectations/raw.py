@@ -18,6 +18,8 @@ DAYS_AFTER_DEATH = 30  # billing lag
 # Rows of a table against those of the last publication: below the first or above the second warns, below the third stops.
 LEAST_SHARE, LARGEST_SHARE, COLLAPSED_SHARE = 0.5, 2.0, 0.1
 MIDNIGHT_SHARE = 0.2
+# From an administration to a reaction.
+MINUTES_MATTER = (("prescription", "start_datetime"), ("adverse_event", "onset_datetime"))
 
 _EVENT_TABLES = {  # table -> the date on which it happened
     "observation_period": "start_date", "death": "death_date", "prescription": "start_date", "adverse_event": "onset_date",
@@ -98,6 +100,15 @@ def _table_rules(table: str, columns: Sequence[str], key: Sequence[str]) -> Iter
             rule_id, table, "quarantine", "the end is before the start", where(f"r.{end} < r.{start}"), field=end
         )
     yield from () if table == "person" else TABLE_RULES.get(table, ())
+    if any("date" in column for column in columns):
+        yield raw_rule(
+            "DQ013", table, "warn", "only the year or the month of a date is known; the day stands for order alone",
+            where("r.partial_columns IS NOT NULL"), field="partial_date",
+        )  # fmt: skip
+    yield raw_rule(
+        "DQ016", table, "warn", "blanks around a name or code, control characters, or letters of a wrong encoding; blanks are taken off",
+        where("r.untidy_columns IS NOT NULL"), field="text",
+    )  # fmt: skip
     yield from _time_rules(table, [column for column in columns if column.endswith("datetime")])
     yield from _volume_rules(table)
 
@@ -162,6 +173,18 @@ def _volume_rules(table: str) -> Iterator[Rule]:
 
 def _time_rules(table: str, columns: Sequence[str]) -> Iterator[Rule]:
     for column in columns:
+        if (table, column) in MINUTES_MATTER:
+            yield raw_rule(
+                "DQ014", table, "warn", "a time without a zone, where minutes matter",
+                where(f"r.{column} > CAST(r.{column} AS DATE) "
+                      f"AND CONCAT(',', COALESCE(r.zoned_columns, ''), ',') NOT LIKE '%,{column},%'"),
+                field=column, checked=f"SELECT COUNT(r.{column}) FROM {{batch}} AS r", needs=(f"{table}.{column}",),
+            )  # fmt: skip
+        yield raw_rule(
+            "DQ014", table, "warn", "the clocks of the source skip this time in spring",
+            where(f"CONCAT(',', r.nonexistent_time_columns, ',') LIKE '%,{column},%'"), field=f"{column}_skipped",
+            needs=(f"{table}.{column}",),
+        )  # fmt: skip
         yield raw_rule(
             "DQ015", table, "warn", "at midnight to the minute, in more of the times than chance gives: no time is known",
             where(f"r.{column} = CAST(CAST(r.{column} AS DATE) AS TIMESTAMP)"), field=column, fail_above=MIDNIGHT_SHARE,

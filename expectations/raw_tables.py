@@ -183,6 +183,8 @@ def _measurement() -> tuple[Rule, ...]:
                  _MAPPED_TEST + " LEFT JOIN reference.unit_conversion AS u ON m.test_id = u.test_id AND LOWER(r.unit) = LOWER(u.unit) "
                  "WHERE m.test_id IN ('total_ige', 'free_ige') AND u.unit IS NULL", field="unit"),
         raw_rule("DQ067", table, "quarantine", "the value is beyond what the test can give", in_unit, field="value"),
+        raw_rule("DQ068", table, "warn", "a number with < or > before it; the sign is kept beside it",
+                 where("r.signed_columns IS NOT NULL"), field="operator"),
         raw_rule("DQ069", table, "quarantine", "called free IgE, and in its file it rises after the first dose of omalizumab: total IgE",
                  relabelled, field="test"),
         raw_rule("DQ070", table, "warn", "a test for tuberculosis that is neither positive, negative nor indeterminate",

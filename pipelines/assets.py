@@ -157,7 +157,9 @@ def reference_tables(context: dg.AssetExecutionContext, study_run: StudyRun) -> 
 def raw_tables(context: dg.AssetExecutionContext, study_run: StudyRun) -> Iterator[dg.MaterializeResult]:  # type: ignore[type-arg]
     """Reads the source into `raw.*` and describes it."""
     build = study_run.build(context.run.run_id)
-    steps.ingest(build)
+    for file in steps.ingest(build):
+        if file.encoding not in (None, "utf-8"):
+            context.log.warning(f"{file.name} is not in UTF-8 and was read as {file.encoding}")
     received = dict(build.warehouse.query("SELECT table_name, rows_in FROM meta.source_table").rows())
     for name, key in zip(INPUT_TABLES, RAW, strict=True):
         yield dg.MaterializeResult(asset_key=key, metadata={"dagster/row_count": received[name]})

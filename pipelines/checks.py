@@ -4,7 +4,7 @@ One check a rule and table. Results carry counts and the rule's sentence, never 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import dagster as dg
 
@@ -44,9 +44,13 @@ def check_name(rule: Rule) -> str:
     return f"{rule.id}_{rule.table}"
 
 
-def blocked_message(results: Sequence[RuleResult]) -> str:
-    """One message for everything that stops a run."""
-    found = [result.message for result in results if result.is_blocking]
+def blocked_message(results: Sequence[RuleResult], examples: Mapping[tuple[str, str, str], str]) -> str:
+    """One message for everything that stops a run; `examples` say of a rule which rows to look at."""
+    found = [
+        result.message + (f", for example {examples[result.rule.key]}" if examples.get(result.rule.key) else "")
+        for result in results
+        if result.is_blocking
+    ]
     more = f"; and {len(found) - 5} more rules" if len(found) > 5 else ""
     return "the data are blocked. " + "; ".join(found[:5]) + more + ". Mend the source and run again."
 
@@ -68,14 +72,15 @@ def _door(layer: Layer, asset: str, others: tuple[str, ...]) -> dg.AssetChecksDe
     @dg.multi_asset_check(name=f"{layer}_door", specs=specs, description=f"The {layer} door.")
     @told
     def door(context: dg.AssetCheckExecutionContext, study_run: StudyRun) -> Iterator[dg.AssetCheckResult]:
-        results = doors.grade(study_run.build(context.run.run_id), layer)
+        build = study_run.build(context.run.run_id)
+        results = doors.grade(build, layer)
         by_check = defaultdict(list)
         for result in results:
             by_check[check_name(result.rule)].append(result)
         for spec in specs:
             yield _check_result(spec, by_check[spec.name])
         if any(result.is_blocking for result in results):
-            raise BlockedError(blocked_message(results))
+            raise BlockedError(blocked_message(results, doors.example_rows(build, results)))
 
     return door
 

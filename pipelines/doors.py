@@ -138,6 +138,18 @@ def _present(warehouse: Warehouse) -> set[str]:
     return present | set(columns["name"]) | {name for name, table in extra.items() if warehouse.count(table)}
 
 
+def example_rows(build: Build, results: Sequence[RuleResult]) -> dict[tuple[str, str, str], str]:
+    """The first three rows, by file and number alone, that broke each blocking rule on received records."""
+    found = {}
+    for rule in (result.rule for result in results if result.is_blocking):
+        if rule.layer == "raw" and "r.row_number" in rule.sql:
+            rows = build.warehouse.query(
+                f"SELECT DISTINCT k.source_file, k.row_number FROM ({rule.query()}) AS k ORDER BY k.source_file, k.row_number LIMIT 3"
+            ).rows()
+            found[rule.key] = ", ".join(f"{name} row {number}" for name, number in rows)
+    return found
+
+
 def grade_report(spec: StudySpec, shown: Mapping[str, pl.DataFrame]) -> RuleResult:
     """DQ079 on the frames of a report as they are about to be written; an internal report withholds nothing."""
     if spec.disclosure.profile != "public":

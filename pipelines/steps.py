@@ -79,7 +79,7 @@ def _ingest(build: Build, warehouse: Warehouse) -> list[SourceFile]:
         omop = ingest_omop(warehouse, build.source, build.spec)
         files, era_level, raw_of = omop.files, omop.era_level, omop.raw_of
     else:
-        files = ingest_native(warehouse, build.source)
+        files = ingest_native(warehouse, build.source, build.spec.source)
         raw_of = {file.table: file.table for file in files}
     _describe_tables(warehouse, raw_of)
     _require_tables(build.spec, raw_of)
@@ -130,11 +130,12 @@ def _describe_files(warehouse: Warehouse, files: Sequence[SourceFile], raw_of: d
         pl.DataFrame(
             [
                 {
-                    "table_name": file.table, "source_file": file.name, "sha256": file.sha256,
+                    "table_name": file.table, "source_file": file.name, "sha256": file.sha256, "encoding": file.encoding,
                     "byte_count": file.path.stat().st_size, "row_count": rows,
                 }
                 for file, rows in counted
-            ]
+            ],
+            schema_overrides={"encoding": pl.String},
         ),
     )  # fmt: skip
 

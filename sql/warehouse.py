@@ -75,6 +75,7 @@ class Warehouse:
         con = duckdb.connect(str(self.path), read_only=read_only)
         try:
             con.execute("SET enable_progress_bar = false")
+            con.execute("SET TimeZone = 'UTC'")  # else a stored instant would fall on the day of the machine's zone
             if not read_only:
                 con.execute(f"SET temp_directory = {quoted(str(self.path) + '.tmp')}")
             if self._threads:

@@ -12,6 +12,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from analysis.study.code_map import mapped_codes
 from analysis.study.spec import StudySpec
 
 
@@ -22,8 +23,8 @@ class StudyError(ValueError):
 def read_study(path: Path) -> StudySpec:
     """The study that a TOML file describes.
 
-    Raises StudyError for a missing or unreadable file, an unknown key (naming the nearest right one), a value of the
-    wrong type and settings that contradict each other.
+    The code map that it names is read with it. Raises StudyError for a missing or unreadable file, an unknown key (naming
+    the nearest right one), a value of the wrong type and settings that contradict each other.
     """
     if not path.is_file():
         raise StudyError(f"study file not found: {path}")
@@ -31,6 +32,7 @@ def read_study(path: Path) -> StudySpec:
         settings = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StudyError(f"{path.name} is not a readable TOML file: {error}") from None
+    _read_code_map(settings.get("source"), path)
     return study_from(settings, name=path.name)
 
 
@@ -41,6 +43,19 @@ def study_from(settings: dict[str, Any], *, name: str) -> StudySpec:
     except ValidationError as error:
         problems = [_sentence(problem["type"], problem["loc"], problem["msg"]) for problem in error.errors()]
         raise StudyError(f"{name}: " + "; ".join(problems)) from None
+
+
+def _read_code_map(source: object, study: Path) -> None:
+    """Puts the rows of `source.code_map` in the place of its file name, so that they are settings like any other."""
+    if not isinstance(source, dict) or not isinstance(source.get("code_map"), str):
+        return
+    path = study.parent / source["code_map"]
+    try:
+        source["code_map"] = mapped_codes(path.read_bytes())
+    except OSError:
+        raise StudyError(f"{study.name}: source.code_map: the file {source['code_map']} cannot be read") from None
+    except ValueError as error:
+        raise StudyError(f"{study.name}: source.code_map: {source['code_map']} cannot be used: {error}") from None
 
 
 def nearest(word: str, known: list[str]) -> str:

@@ -1,7 +1,8 @@
 """The study file as frozen records: what may be set, its unit and its default.
 
 Owns the keys of the TOML file, in sections named after HARPER, and the digest that every estimate carries; exposure rules
-are in `exposure_rule.py`. Does not know the reference tables nor the rows of `spec.*` (`tables.py` joins and makes them).
+are in `exposure_rule.py`, the source is in `source.py`. Does not know the reference tables nor the rows of `spec.*`
+(`tables.py` joins and makes them).
 No clinical setting has a default outside these two. Source: Wang 2022, HARPER, Pharmacoepidemiol Drug Saf 32:44.
 """
 
@@ -14,16 +15,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from analysis.study.code_map import CodeSystem
 from analysis.study.comparison import Comparison, Diagnostics
 from analysis.study.exposure_rule import ExposureGrid, ExposureRule
 from analysis.study.quality import Quality
 from analysis.study.section import AfterStopDays, Days, Identifier, Section
+from analysis.study.source import Source, Vocabulary
 
 LONGEST_WINDOW_DAYS = 400  # of one record, definitions 11
 RESERVED_IDS = frozenset({"none", "all"})
 
-CodeSystem = Literal["RxNorm", "ATC", "OMOP", "NDC", "HCPCS", "local"]
-Vocabulary = Literal["ICD10", "ICD10CM", "ICD9CM", "SNOMED", "OMOP"]
 Estimator = Literal[
     "pooled_period_odds_ratio", "matched_odds_ratio", "toruner_replica_odds_ratio", "time_zero_comparison", "time_varying_cox"
 ]  # fmt: skip
@@ -48,22 +49,6 @@ class Study(Section):
         if self.start_date and self.data_cut and self.data_cut < self.start_date:
             raise ValueError(f"study.data_cut {self.data_cut} is before study.start_date {self.start_date}")
         return self
-
-
-class Source(Section):
-    """Where the records are and how to read them."""
-
-    format: Literal["native", "omop"] = "native"
-    path: str | None = Field(None, description="Folder of the records, relative to the study file; --source wins.")
-    condition_vocabulary: Literal["by_concept", "by_shape"] | Vocabulary = Field(
-        "by_concept", description="How to tell the vocabulary of a condition code of an OMOP source that declares none."
-    )
-    drug_mapping: Literal["auto", "code_list", "drug_era"] = Field(
-        "auto", description="auto: concept_ancestor, else code list, else drug_era; or one of the last two by name."
-    )
-    placeholder_dates: tuple[dt.date, ...] = Field(
-        (dt.date(1900, 1, 1), dt.date(1970, 1, 1)), description="Dates that stand for 'unknown' and are set aside."
-    )
 
 
 class Population(Section):

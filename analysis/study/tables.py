@@ -8,12 +8,13 @@ reference marks as unconfirmed never do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import polars as pl
 
+from analysis.study.code_map import code_forms
 from analysis.study.conditions import charlson_rows, indication_rows
 from analysis.study.induction import check_induction, induction_rows, planned_covers, planned_days
 from analysis.study.outcomes import check_controls, outcome_tables
@@ -54,7 +55,12 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
         "drug": pl.DataFrame([drug.row for drug in drugs], schema=_DRUG_SCHEMA),
         "induction": induction_rows({str(drug.row["drug_id"]): drug.induction for drug in drugs}),
         "drug_code": _unique_meaning(
-            [(drug.row["drug_id"], *code) for drug in known for code in drug.codes], ("drug_id", "code_system", "code")
+            [
+                (drug_id, system, form)
+                for drug_id, system, code in _codes(spec, known)
+                for form in code_forms(system, code)
+            ],
+            ("drug_id", "code_system", "code"),
         ),
         "drug_name": _unique_meaning(
             [(drug.row["drug_id"], *name) for drug in known for name in drug.names], ("drug_id", "name", "is_pattern")
@@ -227,6 +233,21 @@ def _reference_codes(reference: Mapping[str, str | None]) -> Iterator[tuple[str,
             for code in f"{reference.get(column) or ''};{former}".replace(" ", "").split(";"):
                 if code and "(" not in code:
                     yield system, code.upper()
+
+
+def _codes(spec: StudySpec, known: Sequence[_ResolvedDrug]) -> Iterator[tuple[str, str, str]]:
+    """Every code with its drug and system: those of the reference and of `[[drug]]`, then those of the code map."""
+    drugs = {str(drug.row["drug_id"]): drug for drug in known}
+    for drug_id, drug in drugs.items():
+        for system, code in drug.codes:
+            yield drug_id, system, code
+    for row in spec.source.code_map:
+        if row.drug_id not in drugs:
+            raise StudyError(
+                f"source.code_map: drug_id {row.drug_id!r} is neither in the reference nor a drug of the study"
+                f"{nearest(row.drug_id, sorted(drugs))}"
+            )
+        yield row.drug_id, row.code_system, row.code.strip().upper()
 
 
 def _unique_meaning(rows: list[tuple[object, ...]], columns: tuple[str, str, str]) -> pl.DataFrame:

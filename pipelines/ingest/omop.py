@@ -10,9 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.study.source import Source
 from analysis.study.spec import StudySpec
-from pipelines.ingest.files import InputError, SourceFile, find_files, load, load_database
+from pipelines.ingest.files import InputError, SourceFile, find_files
 from pipelines.ingest.intake import check_columns, empty_table, find_duplicates, type_records
+from pipelines.ingest.load import OWN_COLUMNS, load, load_database
 from pipelines.ingest.tables import INPUT_TABLES, InputTable
 from sql.catalog import ROOT
 from sql.warehouse import Warehouse, quoted
@@ -93,7 +95,7 @@ def ingest_omop(warehouse: Warehouse, folder: Path, spec: StudySpec) -> OmopInge
 
     Raises InputError for a missing required table or column and for a file that cannot be read.
     """
-    held, files = _load(warehouse, folder)
+    held, files = _load(warehouse, folder, spec.source)
     drugs = _drug_table(spec, held, warehouse)
     chosen = [drugs if table.name == "drug_exposure" else table for table in _TABLES]
     for name in ("person", drugs.name):
@@ -107,7 +109,7 @@ def ingest_omop(warehouse: Warehouse, folder: Path, spec: StudySpec) -> OmopInge
             empty_table(warehouse, name)
     for table in chosen:
         if table.name in held:
-            _take(warehouse, table)
+            _take(warehouse, table, spec.source)
     if "condition" in native:
         _tell_vocabulary(warehouse, spec.source.condition_vocabulary, has_concepts="concept" in held)
     _ancestors(warehouse, present="concept_ancestor" in held)
@@ -119,7 +121,7 @@ def ingest_omop(warehouse: Warehouse, folder: Path, spec: StudySpec) -> OmopInge
     )
 
 
-def _load(warehouse: Warehouse, folder: Path) -> tuple[set[str], list[SourceFile]]:
+def _load(warehouse: Warehouse, folder: Path, source: Source) -> tuple[set[str], list[SourceFile]]:
     names = (*(table.name for table in _TABLES), _ERA.name, *_VOCABULARY)
     databases = [folder] if folder.is_file() else sorted(folder.glob("*.duckdb")) if folder.is_dir() else []
     if len(databases) == 1:
@@ -128,9 +130,7 @@ def _load(warehouse: Warehouse, folder: Path) -> tuple[set[str], list[SourceFile
     if len(databases) > 1:
         raise InputError(f"{folder} holds {len(databases)} DuckDB files; name the one to read with --source.")
     files = {name: parts for name, parts in find_files(folder).items() if name in names}
-    for parts in files.values():
-        load(warehouse, parts)
-    return set(files), [part for parts in files.values() for part in parts]
+    return set(files), [part for parts in files.values() for part in load(warehouse, parts, source)]
 
 
 def _drug_table(spec: StudySpec, held: set[str], warehouse: Warehouse) -> OmopTable:
@@ -147,7 +147,7 @@ def _drug_table(spec: StudySpec, held: set[str], warehouse: Warehouse) -> OmopTa
     return exposures if has_ancestors or has_codes or "drug_era" not in held else _ERA
 
 
-def _take(warehouse: Warehouse, table: OmopTable) -> None:
+def _take(warehouse: Warehouse, table: OmopTable, reading: Source) -> None:
     raw = f"raw.{table.name}"
     wanted = InputTable(table.name, (), tuple((name,) for name in table.required), table.key, "")
     check_columns(warehouse, wanted, source=raw, file_name=table.name)
@@ -161,7 +161,9 @@ def _take(warehouse: Warehouse, table: OmopTable) -> None:
     warehouse.execute(
         f"CREATE OR REPLACE TABLE {source} AS {text}", *(f"ALTER TABLE {raw} DROP COLUMN {name}" for name in absent)
     )
-    type_records(warehouse, table.native, source=source)
+    if any(kind != "VARCHAR" for name, kind in warehouse.columns_of(raw) if name not in OWN_COLUMNS):
+        reading = reading.model_copy(update={"decimal": "."})  # stored numbers become text on the way
+    type_records(warehouse, table.native, source=source, reading=reading)
     if table.native != "condition":
         warehouse.execute(f"DROP TABLE {source}")
 

@@ -13,11 +13,16 @@ Kind = Literal["text", "integer", "number", "date", "datetime"]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One input column: `is_end` marks an inclusive end, whose far-future placeholder means open."""
+    """One input column.
+
+    `is_end` marks an inclusive end, whose far-future placeholder means open; `operator` names the column of a sign (<, >) that may
+    stand before the number.
+    """
 
     name: str
     kind: Kind = "text"
     is_end: bool = False
+    operator: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +42,12 @@ class InputTable:
 
 
 def _fields(text: str) -> tuple[Field, ...]:
-    """`name`, `name:kind` or `name:date!` for an inclusive end."""
+    """`name`, `name:kind`, `name:date!` for an inclusive end, or `name:number<operator` for a number with a sign before it."""
     found = []
     for word in text.split():
         name, _, kind = word.partition(":")
-        found.append(Field(name, kind.rstrip("!") or "text", kind.endswith("!")))  # type: ignore[arg-type]
+        kind, _, operator = kind.partition("<")
+        found.append(Field(name, kind.rstrip("!") or "text", kind.endswith("!"), operator))  # type: ignore[arg-type]
     return tuple(found)
 
 
@@ -121,7 +127,7 @@ INPUT_TABLES: dict[str, InputTable] = {
         ),
         InputTable(
             "measurement",
-            _fields("measurement_id person_id test datetime:datetime value:number operator unit value_text"),
+            _fields("measurement_id person_id test datetime:datetime value:number<operator operator unit value_text"),
             _required("measurement_id person_id test datetime"),
             key=("measurement_id",),
             event_date="datetime",

@@ -34,8 +34,14 @@ CASES = [
     ("a header only", {"prescription": HEADER}, 3, ["DQ001", "prescription"]),
     ("a wrong type in a column", {"prescription": PRESCRIPTION.replace("2019-06-01", "soon")}, 3, ["DQ002", "start_date", "1 of 7"]),
     ("day and month unclear", {"prescription": PRESCRIPTION.replace("2019-06-01", "01/06/2019")}, 3, ["DQ012", "YYYY-MM-DD"]),
+    (
+        "day and month unclear often",
+        {"prescription": PRESCRIPTION.replace("2019-0", "01/0")},
+        3,
+        ["7 of 7", "prescription.csv row 1, prescription.csv row 2, prescription.csv row 3"],
+    ),
     ("too many orphans", {"prescription": PRESCRIPTION + "9,A9,dispensing,Xolair,2019-03-01,\n"}, 3, ["DQ008", "1 of 8"]),
-    ("a row with too few columns", {"prescription": PRESCRIPTION + "9,A1\n"}, 2, ["prescription.csv", "Line: 9", "Columns: 6"]),
+    ("a row with too few columns", {"prescription": PRESCRIPTION + "9,A1\n"}, 2, ["prescription.csv", "line 9", "fewer cells"]),
     (
         "no study drug in the data",
         {"prescription": PRESCRIPTION.replace("infliximab", "x").replace("Xolair", "y").replace("humira", "z")},
@@ -68,13 +74,16 @@ def test_binary_junk_is_refused(good: Path, tmp_path: Path) -> None:
     assert "person.csv" in failure.message
 
 
-def test_text_that_is_not_utf8_is_refused_without_showing_it(good: Path, tmp_path: Path) -> None:
+def test_text_that_is_not_utf8_is_refused_where_utf8_is_declared_without_showing_it(good: Path, tmp_path: Path) -> None:
     source = write_records(tmp_path / "source")
     (source / "person.csv").write_bytes(PERSON.lstrip().encode() + "A4,F,Zoë".encode("latin-1"))
-    failure = run_study(source, good)
+    study = tmp_path / "study.toml"
+    text = DEFAULT_STUDY.read_text(encoding="utf-8")
+    study.write_text(text.replace("[source]", '[source]\nencoding = "utf-8"', 1), encoding="utf-8")
+    failure = run_study(source, good, study)
     assert failure is not None
     assert EXIT_CODES[failure.kind] == 2
-    assert "person.csv" in failure.message
+    assert "person.csv is not in UTF-8" in failure.message
     assert "Zo" not in failure.message
 
 

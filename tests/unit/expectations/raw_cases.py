@@ -219,6 +219,10 @@ CASES: dict[tuple[str, str, str], Case | list[Case]] = {
         },
         [2, 4, 5, 6, 8],
     ),
+    ("DQ068", "measurement", "operator"): (
+        {"intake.measurement": "signed_columns | operator\nvalue | <\n- | <\n- | -"},
+        [1],
+    ),
     ("DQ069", "measurement", "test"): [
         ({**MEASURED, **DOSES, "intake.measurement": FREE_IGE.format(after=250)}, [1, 2, 3, 4]),
         ({**MEASURED, **DOSES, "intake.measurement": FREE_IGE.format(after=5)}, []),

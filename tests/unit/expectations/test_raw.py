@@ -154,6 +154,23 @@ def test_a_table_that_shrinks_by_40_percent_passes_by_60_warns_and_by_95_stops_t
     assert [result.is_blocking for result in told] == [False, False, False, False, True]
 
 
+@pytest.mark.parametrize("rule", _of("DQ013") + _of("DQ016"), ids=_ids)
+def test_partial_dates_and_untidy_texts_are_told_and_kept(door: Door, rule: Rule) -> None:
+    column = "partial_columns" if rule.id == "DQ013" else "untidy_columns"
+    assert door.failing_rows(rule, {rule.batch: f"{column} | uncast_columns\nx:month | -\n- | x"}) == [1]
+
+
+@pytest.mark.parametrize("rule", _of("DQ014"), ids=_ids)
+def test_times_without_a_zone_and_times_that_there_were_not(door: Door, rule: Rule) -> None:
+    if rule.field.endswith("_skipped"):
+        column = rule.field.removesuffix("_skipped")
+        rows = f"nonexistent_time_columns | uncast_columns\n{column} | -\nother,{column} | -\nother | -\n- | -"
+        assert door.failing_rows(rule, {rule.batch: rows}) == [1, 2]
+    else:
+        rows = f"{rule.field} | zoned_columns\n2020-01-01 10:00:00 | -\n2020-01-01 10:00:00 | {rule.field}\n2020-01-01 00:00:00 | -\n- | -"
+        assert door.failing_rows(rule, {rule.batch: rows}) == [1]
+
+
 @pytest.mark.parametrize("rule", _of("DQ015"), ids=_ids)
 def test_times_at_midnight_are_counted_among_the_times(door: Door, rule: Rule) -> None:
     rows = f"{rule.field} | uncast_columns\n2020-01-01 00:00:00 | -\n2020-01-01 00:00:01 | -\n- | -"
@@ -239,7 +256,7 @@ def test_the_rules_of_single_tables(door: Door, key: tuple[str, str, str]) -> No
 
 
 def test_every_rule_has_a_test_here_and_is_known_by_its_key() -> None:
-    general = {"DQ002", "DQ003", "DQ004", "DQ015", "DQ047",
+    general = {"DQ002", "DQ003", "DQ004", "DQ013", "DQ014", "DQ015", "DQ016", "DQ047",
                "DQ005", "DQ007", "DQ008", "DQ009", "DQ010", "DQ011", "DQ012", "DQ021", "DQ027", "DQ028",
                "DQ046", "DQ064"}  # fmt: skip
     own = {key for key in RULES if key[0] not in general or key[2] == "stay"}

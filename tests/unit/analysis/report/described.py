@@ -117,10 +117,10 @@ def quality_frames(*, has_outcomes: bool) -> dict[str, pl.DataFrame]:
         ),
         "meta.input_file": pl.DataFrame(
             [
-                ("person", "person.csv", "a" * 64, 8101, 210),
-                ("prescription", "prescription.csv", "b" * 64, 90001, 5012),
+                ("person", "person.csv", "a" * 64, 8101, 210, "utf-8"),
+                ("prescription", "prescription.csv", "b" * 64, 90001, 5012, "utf-8"),
             ],
-            schema=["table_name", "source_file", "sha256", "byte_count", "row_count"],
+            schema=["table_name", "source_file", "sha256", "byte_count", "row_count", "encoding"],
             orient="row",
         ),
         "meta.sql_digest": pl.DataFrame({"table_name": ["exposure.episode"], "sha256": ["c" * 64]}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import date
 from pathlib import Path
 
@@ -37,6 +38,29 @@ def test_a_missing_required_table_is_told_with_what_was_found(tmp_path: Path, ta
 def test_a_missing_required_column_is_told_with_the_columns_there_are(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"person\.csv: required column sex is missing.*It has: birth_date, person_id"):
         _ingested(tmp_path, person="person_id | birth_date\na | 1980-01-01")
+
+
+def test_a_file_without_a_header_is_told_without_its_first_record(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="is the header missing") as caught:
+        _ingested(tmp_path / "none", person="jane-roe-1 | F | 1980-01-01")
+    assert "jane" not in str(caught.value).lower()
+    with pytest.raises(InputError, match=r"It has: birth_date, person_id, sexus and 1 others\.") as caught:
+        _ingested(tmp_path / "joined", person="person_id | sexus | birth_date | note jane-roe-1\na | F | - | x")
+    assert "jane" not in str(caught.value).lower()
+
+
+def test_every_file_is_described_with_the_encoding_it_was_read_in(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "source", **REQUIRED)
+    content = "person_id,sex,birth_date\nZo\u00eb,F,1980-01-01\n".encode("cp1252")
+    (source / "person.csv").write_bytes(content)
+    pl.DataFrame({"person_id": ["a"], "death_date": [date(2020, 1, 1)]}).write_parquet(source / "death.parquet")
+    build = ingested(small_study(), source, tmp_path / "build.duckdb")
+    files = build.warehouse.read("meta.input_file")
+    assert dict(files.select("table_name", "encoding").rows()) == {
+        "person": "windows-1252", "prescription": "utf-8", "adverse_event": "utf-8", "death": None
+    }  # fmt: skip
+    assert files.filter(table_name="person")["sha256"].to_list() == [hashlib.sha256(content).hexdigest()]
+    assert _rows(build, "person", "person_source_value") == [("Zo\u00eb",)]
 
 
 def test_one_of_two_columns_is_enough_and_none_is_told(tmp_path: Path) -> None:
