@@ -82,7 +82,7 @@ def _table_rules(table: str, columns: Sequence[str], key: Sequence[str]) -> Iter
         )  # fmt: skip
         if "date" in column:
             yield raw_rule(
-                "DQ012", table, "block", "day and month cannot be told apart; write dates as YYYY-MM-DD",
+                "DQ012", table, "block", "day and month cannot be told apart; write dates as YYYY-MM-DD, or declare source.date_formats",
                 where(f"CONCAT(',', r.ambiguous_columns, ',') LIKE '%,{column},%'"), field=column, block_above=0,
             )  # fmt: skip
     if key:

@@ -123,6 +123,7 @@ def inputs(view: View) -> list[Row]:
         {
             "name": row["source_file"],
             "rows": row["row_count"],
+            "encoding": wording.NONE if row["encoding"] is None else str(row["encoding"]).upper(),
             "sha256": row["sha256"],
             "is_withheld": row["row_count"] is None,
         }
@@ -202,7 +203,7 @@ TABLES = (
         "inputs",
         "provenance",
         "Files read",
-        (Column("name", "File"), Column("rows", "Rows", "count"), HASH),
+        (Column("name", "File"), Column("rows", "Rows", "count"), Column("encoding", "Text in"), HASH),
         inputs,
         "",
         "No file is recorded.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from expectations.rule import Rule, graded, not_assessable
+from expectations.rule import Grading, Rule, graded, not_assessable
 
 
 def _rule(block_above: float | None) -> Rule:
@@ -51,3 +51,32 @@ def test_a_rule_is_known_by_id_table_and_field() -> None:
     assert rule.key == ("DQ002", "visit", "start_datetime")
     assert rule.name == "DQ002_visit_start_datetime"
     assert rule.query() == "SELECT r.row_number FROM intake.visit AS r"
+
+
+@pytest.mark.parametrize(
+    ("grading", "fail_above", "block_above"),
+    [
+        (Grading(rule="DQ002"), 0.0, 0.01),
+        (Grading(rule="DQ002", block_above=0.2), 0.0, 0.2),
+        (Grading(rule="DQ002", table="visit", fail_above=0.1), 0.1, 0.01),
+        (Grading(rule="DQ002", table="visit", field="start_datetime", never_block=True), 0.0, None),
+        (Grading(rule="DQ002", table="death", block_above=0.2), 0.0, 0.01),
+        (Grading(rule="DQ002", field="other", block_above=0.2), 0.0, 0.01),
+        (Grading(rule="DQ003", block_above=0.2), 0.0, 0.01),
+    ],
+)
+def test_a_threshold_acts_on_the_rules_that_it_names_and_on_no_other(
+    grading: Grading, fail_above: float, block_above: float | None
+) -> None:
+    rule = grading.of(_rule(0.01))
+    assert (rule.fail_above, rule.block_above) == (fail_above, block_above)
+    assert rule.sql == _rule(0.01).sql
+
+
+def test_a_share_up_to_the_limit_passes() -> None:
+    rule = Grading(rule="DQ002", fail_above=0.1).of(_rule(0.5))
+    assert [graded(rule, rows_checked=10, rows_failed=failed).status for failed in (0, 1, 2)] == [
+        "pass",
+        "pass",
+        "fail",
+    ]

@@ -248,3 +248,31 @@ def test_every_table_of_the_intake_has_the_same_columns_whether_it_is_there_or_n
     ).warehouse.columns_of("intake.condition")
     without = ingested(small_study(), write_csv(tmp_path / "t", **REQUIRED), tmp_path / "c").warehouse
     assert without.columns_of("intake.condition") == with_it
+
+
+def _measurements(folder: Path, *cells: str) -> list[Row]:
+    """Value, sign, and what is said of measurements whose test, value and unit are these, written as they are."""
+    source = write_csv(folder / "source", **REQUIRED)
+    rows = "".join(f"{number},a,{cell}\n" for number, cell in enumerate(cells))
+    (source / "measurement.csv").write_text(
+        "measurement_id,person_id,test,value,unit,datetime\n" + rows, encoding="utf-8"
+    )
+    build = ingested(small_study(), source, folder / "build.duckdb")
+    return _rows(build, "measurement", "value, operator, signed_columns, untidy_columns, uncast_columns")
+
+
+def test_a_sign_before_a_number_is_kept_beside_it(tmp_path: Path) -> None:
+    found = _measurements(tmp_path, *(f"IgE,{value},kU/L,2020-01-01" for value in ("<0.35", ">= 5000", "12", "<")))
+    assert [row[:3] for row in found] == [
+        (0.35, "<", "value"),
+        (5000.0, ">=", "value"),
+        (12.0, None, None),
+        (None, "<", "value"),
+    ]
+    assert [row[4] for row in found] == [None, None, None, "value"]
+
+
+def test_blanks_control_characters_and_letters_of_a_wrong_encoding_are_told(tmp_path: Path) -> None:
+    tests = [" IgE", "I\x07gE", "St\u00c3\u00a4rke", "St\u00e4rke", "na\u00efve caf\u00e9", "x\ufffd", "IgE"]
+    found = _measurements(tmp_path, *(f"{test},1,kU/L,2020-01-01" for test in tests), "IgE,1,kU/L ,2020-01-01")
+    assert [row[3] for row in found] == ["test", "test", "test", None, None, "test", None, "unit"]
