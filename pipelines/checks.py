@@ -77,15 +77,18 @@ def _door(layer: Layer, asset: str, others: tuple[str, ...]) -> dg.AssetChecksDe
         by_check = defaultdict(list)
         for result in results:
             by_check[check_name(result.rule)].append(result)
+        before = doors.failed_before(build)
         for spec in specs:
-            yield _check_result(spec, by_check[spec.name])
+            yield _check_result(spec, by_check[spec.name], before)
         if any(result.is_blocking for result in results):
             raise BlockedError(blocked_message(results, doors.example_rows(build, results)))
 
     return door
 
 
-def _check_result(spec: dg.AssetCheckSpec, results: Sequence[RuleResult]) -> dg.AssetCheckResult:
+def _check_result(
+    spec: dg.AssetCheckSpec, results: Sequence[RuleResult], before: Mapping[tuple[str, str, str], int]
+) -> dg.AssetCheckResult:
     blocking = [result for result in results if result.is_blocking]
     failed = [result for result in results if result.status == "fail"]
     shown = blocking or failed
@@ -103,6 +106,11 @@ def _check_result(spec: dg.AssetCheckSpec, results: Sequence[RuleResult]) -> dg.
         metadata={
             "rows_checked": max((result.rows_checked for result in results), default=0),
             "rows_failed": sum(result.rows_failed for result in results),
+            **(
+                {"rows_failed_last_time": sum(known)}
+                if (known := [before[r.rule.key] for r in results if r.rule.key in before])
+                else {}
+            ),
             "status": "fail" if failed else "pass" if assessed else "not_assessable",
         },
     )

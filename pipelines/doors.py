@@ -150,6 +150,12 @@ def example_rows(build: Build, results: Sequence[RuleResult]) -> dict[tuple[str,
     return found
 
 
+def failed_before(build: Build) -> dict[tuple[str, str, str], int]:
+    """Rows that broke each rule in the last publication, by `Rule.key`; empty for the first."""
+    rows = build.warehouse.read("meta.previous_rule").select("rule_id", "table_name", "field", "rows_failed").rows()
+    return {(rule, table, field): failed for rule, table, field, failed in rows}
+
+
 def grade_report(spec: StudySpec, shown: Mapping[str, pl.DataFrame]) -> RuleResult:
     """DQ079 on the frames of a report as they are about to be written; an internal report withholds nothing."""
     if spec.disclosure.profile != "public":
