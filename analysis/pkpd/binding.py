@@ -31,9 +31,16 @@ def equilibrium(drug: Floats, ige: Floats, *, scale: Floats, exponent: float) ->
     The textbook root S - sqrt(S^2 - 4 drug ige) cancels where there is much more of one than of the other; here free IgE is
     the root of x^2 + (drug - ige + K) x - K ige = 0 in the form that adds numbers of one sign. No drug: all IgE is free.
     """
-    constant = scale * (drug / ige) ** exponent
-    excess = drug - ige + constant
+    constant = (drug / ige) ** exponent
+    constant *= scale
+    excess = drug - ige
+    excess += constant
     product = constant * ige
-    half = 0.5 * (np.abs(excess) + np.sqrt(excess * excess + 4.0 * product))
+    half = excess * excess
+    half += 4.0 * product
+    np.sqrt(half, out=half)
+    half += np.abs(excess)
+    half *= 0.5
     free = np.where(excess > 0.0, product / half, half)
-    return Bound(free_ige=free, complexed=drug * free / (constant + free))
+    constant += free
+    return Bound(free_ige=free, complexed=drug * free / constant)

@@ -64,7 +64,9 @@ def integrate(
     state = np.zeros((3, count))
     state[1] = people.baseline_ige
     step = 1.0 / steps_per_day
-    whole, fine = np.array([step]), step * np.diff((np.arange(parts + 1) / parts) ** POWER)
+    motion = _Motion.of(people)
+    whole = _Steps.of(people, np.array([step]))
+    fine = _Steps.of(people, step * np.diff((np.arange(parts + 1) / parts) ** POWER))
     bounds = np.searchsorted(doses.day, np.arange(days + 1))
     for row in range(rows):
         drug[row], ige[row], depot[row] = state
@@ -73,44 +75,96 @@ def integrate(
             break
         given = slice(bounds[day], bounds[day + 1])
         if part_of_day or given.start == given.stop:
-            state = _stepped(people, state, whole)
+            state = motion.stepped(state, whole)
             continue
         dosed = doses.person[given]
         state[2, dosed] += doses.amount[given]
         if dosed.size == count:
-            state = _stepped(people, state, fine)
+            state = motion.stepped(state, fine)
             continue
         started = state[:, dosed]
-        state = _stepped(people, state, whole)
-        state[:, dosed] = _stepped(people.of(dosed), started, fine)
+        state = motion.stepped(state, whole)
+        state[:, dosed] = motion.only(dosed).stepped(started, fine.only(dosed))
     return Course(steps_per_day=steps_per_day, drug=drug, ige=ige, depot=depot)
 
 
-def _stepped(people: Individuals, state: Floats, lengths: Floats) -> Floats:
-    """Drug, IgE and depot after steps of `lengths` days."""
-    drug_rate, ige_rate = people.drug_clearance / people.volume, people.ige_clearance / people.volume
-    bound_rate = people.complex_clearance / people.complex_volume
-    scale, exponent, production = people.binding_scale, people.dissociation_exponent, people.ige_production
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """Lengths of steps in days, and which share of the depot is absorbed by the middle and the end of each (by person)."""
 
-    def change(drug: Floats, ige: Floats) -> tuple[Floats, Floats]:
-        bound = equilibrium(drug, ige, scale=scale, exponent=exponent)
-        cleared = bound_rate * bound.complexed
-        return -drug_rate * (drug - bound.complexed) - cleared, production - ige_rate * bound.free_ige - cleared
+    lengths: Floats
+    by_middle: Floats
+    by_end: Floats
 
-    drug, ige, depot = state
-    for length in lengths:
-        half = 0.5 * length
-        at_half = -depot * np.expm1(-half * people.absorption_rate)
-        at_end = -depot * np.expm1(-length * people.absorption_rate)
-        first = change(drug, ige)
-        second = change(drug + at_half + half * first[0], ige + half * first[1])
-        third = change(drug + at_half + half * second[0], ige + half * second[1])
-        fourth = change(drug + at_end + length * third[0], ige + length * third[1])
-        sixth = length / 6.0
-        drug = drug + at_end + sixth * (first[0] + 2.0 * (second[0] + third[0]) + fourth[0])
-        ige = ige + sixth * (first[1] + 2.0 * (second[1] + third[1]) + fourth[1])
-        depot = depot - at_end
-    return np.stack((drug, ige, depot))
+    @classmethod
+    def of(cls, people: Individuals, lengths: Floats) -> _Steps:
+        exponents = -lengths[:, None] * people.absorption_rate
+        return cls(lengths, -np.expm1(0.5 * exponents), -np.expm1(exponents))
+
+    def only(self, persons: Integers) -> _Steps:
+        return _Steps(self.lengths, self.by_middle[:, persons], self.by_end[:, persons])
+
+
+@dataclass(frozen=True, slots=True)
+class _Motion:
+    """The equations: what each amount loses a day of itself and of the complex."""
+
+    drug_rate: Floats
+    bound_excess: Floats
+    ige_rate: Floats
+    bound_rate: Floats
+    production: Floats
+    scale: Floats
+    exponent: float
+
+    @classmethod
+    def of(cls, people: Individuals) -> _Motion:
+        drug_rate, bound_rate = people.drug_clearance / people.volume, people.complex_clearance / people.complex_volume
+        return cls(
+            drug_rate=drug_rate,
+            bound_excess=bound_rate - drug_rate,
+            ige_rate=people.ige_clearance / people.volume,
+            bound_rate=bound_rate,
+            production=people.ige_production,
+            scale=people.binding_scale,
+            exponent=people.dissociation_exponent,
+        )
+
+    def only(self, persons: Integers) -> _Motion:
+        return _Motion(
+            drug_rate=self.drug_rate[persons],
+            bound_excess=self.bound_excess[persons],
+            ige_rate=self.ige_rate[persons],
+            bound_rate=self.bound_rate[persons],
+            production=self.production[persons],
+            scale=self.scale[persons],
+            exponent=self.exponent,
+        )
+
+    def losses(self, drug: Floats, ige: Floats) -> tuple[Floats, Floats]:
+        """What is eliminated of drug, and of IgE less its production, nmol a day."""
+        bound = equilibrium(drug, ige, scale=self.scale, exponent=self.exponent)
+        of_drug, of_ige = self.drug_rate * drug, self.ige_rate * bound.free_ige
+        of_drug += self.bound_excess * bound.complexed
+        of_ige += self.bound_rate * bound.complexed
+        of_ige -= self.production
+        return of_drug, of_ige
+
+    def stepped(self, state: Floats, steps: _Steps) -> Floats:
+        """Drug, IgE and depot after the steps."""
+        drug, ige, depot = state
+        for length, by_middle, by_end in zip(steps.lengths.tolist(), steps.by_middle, steps.by_end, strict=True):
+            half, sixth = 0.5 * length, length / 6.0
+            at_end = depot * by_end
+            drug_in_middle, drug_at_end = drug + depot * by_middle, drug + at_end
+            first = self.losses(drug, ige)
+            second = self.losses(drug_in_middle - half * first[0], ige - half * first[1])
+            third = self.losses(drug_in_middle - half * second[0], ige - half * second[1])
+            fourth = self.losses(drug_at_end - length * third[0], ige - length * third[1])
+            drug = drug_at_end - sixth * (first[0] + 2.0 * (second[0] + third[0]) + fourth[0])
+            ige = ige - sixth * (first[1] + 2.0 * (second[1] + third[1]) + fourth[1])
+            depot = depot - at_end
+        return np.stack((drug, ige, depot))
 
 
 def _require_slow(people: Individuals, steps_per_day: int) -> None:

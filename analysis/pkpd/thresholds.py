@@ -27,12 +27,11 @@ def stretches(values: Floats, *, threshold: Floats, until_step: Floats, steps_pe
     values: above 0, steps (rows) by courses (columns). threshold, until_step: per column. The stretches of a column follow
     each other from day 0 to its last step, so that their lengths add up to it. A column that ends at step 0 has none.
     """
-    distance = np.log(values / threshold)
-    below = distance < 0.0
+    below = values < threshold
     column, step = np.nonzero((below[1:] != below[:-1]).T)
     kept = step < until_step[column]
     column, step = column[kept], step[kept]
-    before, after = distance[step, column], distance[step + 1, column]
+    before, after = (np.log(values[place, column] / threshold[column]) for place in (step, step + 1))
     crossing = (step + before / (before - after)) / steps_per_day
     count = values.shape[1]
     starts = pl.DataFrame({"column": np.arange(count), "start_day": np.zeros(count), "is_below": below[0]})
