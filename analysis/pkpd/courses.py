@@ -55,20 +55,29 @@ def courses(
     *,
     anchor: Anchor,
     deviations: Mapping[str, Floats] | None = None,
+    updated: pl.DataFrame | None = None,
     steps_per_day: int = STEPS_PER_DAY,
 ) -> Iterator[Piece]:
     """Courses from each person's first dose to `until_day`; frames as in `histories.assessed`, all persons assessable.
 
     deviations: as from `variability.draws`, arrays of one length; each person then has as many courses, the draws being the
-    same for all. Results are the same however persons are cut into pieces.
-    Raises PkpdError as `histories.histories`, `parameters.individuals` and `course.integrate`.
+    same for all. updated: `person_id` and a column a parameter, each person's own deviations, as of `individual_update.wide`;
+    persons without a row stay typical. Not both. Results are the same however persons are cut into pieces.
+    Raises PkpdError where both are given, and as `histories.histories`, `parameters.individuals` and `course.integrate`.
     """
+    if deviations is not None and updated is not None:
+        raise PkpdError("a person has draws or deviations of their own, not both")
     draws = _length(deviations)
     longest = persons["until_day"].max() if "until_day" in persons.columns and persons.height else None
     days = int(longest) if isinstance(longest, int) else 0
     fitting = BYTES_AT_ONCE // (8 * 8 * (days * steps_per_day + 1))
     for given in histories(persons, doses, persons_at_once=max(1, min(MOST_AT_ONCE, fitting) // draws)):
         drawn = {name: np.tile(values, len(given.person_id)) for name, values in (deviations or {}).items()}
+        if updated is not None:
+            own = pl.DataFrame({"person_id": given.person_id}).join(
+                updated, on="person_id", how="left", maintain_order="left"
+            )
+            drawn = {name: own[name].fill_null(0.0).to_numpy() for name in own.columns if name != "person_id"}
         people = individuals(
             published,
             weight_kg=np.repeat(given.weight_kg, draws),
