@@ -68,8 +68,10 @@ def courses(
     if deviations is not None and updated is not None:
         raise PkpdError("a person has draws or deviations of their own, not both")
     draws = _length(deviations)
-    longest = persons["until_day"].max() if "until_day" in persons.columns and persons.height else None
-    days = int(longest) if isinstance(longest, int) else 0
+    longest = (
+        persons.select(pl.col("until_day").cast(pl.Int64).max()).item() if "until_day" in persons.columns else None
+    )
+    days = max(0, longest or 0)
     fitting = BYTES_AT_ONCE // (8 * 8 * (days * steps_per_day + 1))
     for given in histories(persons, doses, persons_at_once=max(1, min(MOST_AT_ONCE, fitting) // draws)):
         drawn = {name: np.tile(values, len(given.person_id)) for name, values in (deviations or {}).items()}

@@ -30,6 +30,7 @@ _REASONS = {
     "off_table_weight": "weight is outside the table",
     "no_dose": "the table gives no dose for this IgE and weight",
 }
+_BY_TABLE = ("given_to_expected", "mg_per_kg_and_iu", "to_0016")  # NULL where no table applies
 _GIVEN = ("given_dose_mg", "given_interval_days")
 
 
@@ -98,9 +99,7 @@ def _against(given: pl.DataFrame, table: DosingTable, tolerance: float) -> pl.Da
             "expected_dose_mg",
             "expected_interval_days",
             *_GIVEN,
-            pl.when(is_by_table).then("given_to_expected").alias("given_to_expected"),
-            "mg_per_kg_and_iu",
-            "to_0016",
+            *(pl.when(is_by_table).then(name).alias(name) for name in _BY_TABLE),
             "dose_class",
             "reason",
             table_name=pl.lit(table.name),

@@ -162,7 +162,8 @@ def individuals(
 
     deviations: by parameter, what a person's logarithm is above the typical one; none: typical persons.
     Misleads for IgE measured on treatment or within a year after it, which is total IgE and several times the baseline.
-    Raises PkpdError for weight or IgE that is not a number above 0, an unknown anchor or parameter.
+    Raises PkpdError for weight or IgE that is not a number above 0, an unknown anchor or parameter,
+    and deviations that are no numbers.
     """
     for name, given in (("weight", weight_kg), ("baseline IgE", baseline_ige_ng_per_ml)):
         wrong = int(np.count_nonzero(~(np.isfinite(given) & (np.asarray(given) > 0.0))))
@@ -173,6 +174,8 @@ def individuals(
     beyond = dict(deviations or {})
     if unknown := beyond.keys() - published.parameters.keys():
         raise PkpdError(f"{published.model} has no parameters {sorted(unknown)}")
+    if not all(np.isfinite(values).all() for values in beyond.values()):
+        raise PkpdError("deviations must be numbers")
     heavier = weight_kg / published.reference_weight_kg
     higher = baseline_ige_ng_per_ml / published.reference_ige_ng_per_ml
     ones = np.ones(np.broadcast_shapes(heavier.shape, higher.shape, *(np.shape(array) for array in beyond.values())))

@@ -143,6 +143,7 @@ def test_the_class_of_each_given_dose(us: DosingTable, eu: DosingTable) -> None:
     need = dict(by_us.select("person_id", "to_0016").iter_rows())
     assert need["as_table"] == pytest.approx(450.0 / (70.0 * 250.0) / 0.016)
     assert need["no weight"] is None
+    assert need["not_applicable"] is None
     by_eu = dict(found.filter(pl.col("table_name") == "eu").select("person_id", "dose_class").iter_rows())
     assert (by_eu["as_table"], by_eu["equal_four_week_dose"]) == ("equal_four_week_dose", "as_table")
     assert set(found["table_version"]) == {"current", "asthma from 12 years"}

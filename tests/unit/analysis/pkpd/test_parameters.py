@@ -95,6 +95,8 @@ def test_unknown_anchors_and_deviations_are_refused(lowe: ParameterSet) -> None:
         individuals(lowe, **given, anchor="none")  # type: ignore[arg-type]
     with pytest.raises(PkpdError, match=r"has no parameters \['complex_clearance_excess'\]"):
         individuals(lowe, **given, anchor="clearance", deviations={"complex_clearance_excess": ONE})
+    with pytest.raises(PkpdError, match="deviations must be numbers"):
+        individuals(lowe, **given, anchor="clearance", deviations={"volume": np.nan * ONE})
 
 
 def _without(rows: pl.DataFrame, name: str) -> pl.DataFrame:
