@@ -86,6 +86,29 @@ def driven(
     )
 
 
+def effect_days(
+    days: pl.DataFrame, *, ic50_ng_per_ml: float, hill: float, onset_days: float, offset_days: float
+) -> pl.DataFrame:
+    """The modelled days with `drive` and `effect` (0 suppressed to 1 full), sorted by day and person; days as in `driven`.
+
+    Raises PkpdError as `driven`.
+    """
+    rows = days.select("person_id", "day", score=pl.lit(0.0))
+    held = driven(days, rows, ic50_ng_per_ml=ic50_ng_per_ml, hill=hill, higher_is_better=False)
+    effects = effects_at_records(held, onset_days=np.array([onset_days]), offset_days=np.array([offset_days]))[:, 0]
+    found = pl.DataFrame(
+        {
+            "person_id": held.person_id.gather(held.record_person),
+            "day": held.record_day,
+            "drive": held.drive[held.record_day, held.record_person],
+            "effect": effects,
+        }
+    )
+    return days.sort("day", "person_id").join(
+        found, on=["person_id", "day"], how="left", validate="1:1", maintain_order="left"
+    )
+
+
 def effects_at_records(held: Driven, *, onset_days: Floats, offset_days: Floats) -> Floats:
     """The effect S at each record (rows) under each pair of half-times in days (columns).
 

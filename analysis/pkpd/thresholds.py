@@ -2,8 +2,8 @@
 
 Owns the crossing between two steps and what follows from it. Courses belong in `courses`.
 
-Between steps the logarithm of free IgE is taken as straight: exact to minutes while it rises, up to a quarter of a day late in the
-fall after a first dose. Days are numbers with fractions, from the first dose.
+Between steps the logarithm of free IgE is taken as straight: within an hour while it rises, up to a quarter of a day late in
+the fall after a first dose. Days are numbers with fractions, from the first dose.
 """
 
 from __future__ import annotations
