@@ -192,6 +192,15 @@ def test_what_cannot_be_known_is_said(lowe: ParameterSet, days: pl.DataFrame, he
     assert all(answer.reason for answer in noise)
 
 
+def test_a_limit_outside_the_half_times_tried_is_absent_and_said(held: Driven) -> None:
+    short = np.geomspace(1.0, 22.0, 40)
+    scored = _scored(held, 21.0, 21.0, noise=2.0)
+    answer = half_time(scored, confidence=0.95, replicates=200, seed=1, half_times_days=short).answer
+    assert (answer.status, answer.upper) == ("ok", None)
+    assert answer.lower is not None
+    assert answer.reason == "the upper limit lies outside the half-times tried"
+
+
 def test_impossible_input_is_refused(days: pl.DataFrame, held: Driven) -> None:
     records = _records(days)
     settings = {"ic50_ng_per_ml": 30.0, "hill": 4.0, "higher_is_better": False}
