@@ -38,6 +38,7 @@ bench: $(STAMP)
 	.venv/bin/python -m benchmarks.sampling --write docs/benchmarks.md
 	.venv/bin/python -m benchmarks.competing_risks --write docs/benchmarks.md
 	.venv/bin/python -m benchmarks.survival --write docs/benchmarks.md
+	.venv/bin/python -m benchmarks.pkpd --write docs/benchmarks.md
 	.venv/bin/python -m benchmarks.exposure --rows 1000000 10000000 --write docs/benchmarks.md
 
 # 100 million prescriptions under a memory limit: some 5 minutes and 6 GB of temporary space.
