@@ -34,6 +34,7 @@ from analysis.disclosure_components import withhold_components
 from analysis.disclosure_endings import withhold_endings, without_endings
 from analysis.disclosure_hazard import withhold_hazards
 from analysis.disclosure_matched import withhold_matched, withhold_misclassified, withhold_rate_ratios
+from analysis.disclosure_omalizumab import withhold_omalizumab
 from analysis.disclosure_persistence import thinned_curve, withhold_persistence
 from analysis.disclosure_subgroup import withhold_subgroups
 from analysis.disclosure_time_zero import thinned_diagnostics, withhold_time_zero
@@ -72,12 +73,15 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     withhold_time_zero(rows, hide.received, hide.row, minimum_count)
     withhold_rate_ratios(rows, hide.row)
     withhold_misclassified(rows, hide.row)
+    withhold_omalizumab(rows, hide.row, minimum_count)
     withhold_components(rows, hide.received, hide.row, minimum_count)
     near = _near_margins(hide, margins)
     shown["estimate.result"] = pl.DataFrame(rows, schema=result.schema)
     shown["estimate.curve"] = thinned_curve(without_endings(frames["estimate.curve"]), rows, result, minimum_count)
     shown["estimate.diagnostic"] = thinned_diagnostics(frames["estimate.diagnostic"], rows)
     shown["cohort.attrition"] = attrition
+    # Persons followed for so long differ by few from day to day.
+    shown["pkpd.around_withdrawal"] = frames["pkpd.around_withdrawal"].clear()
     shown["summary.ending_count"] = endings
     shown["summary.baseline"] = tables.baseline(frames["summary.baseline"], minimum_count)
     shown["summary.exposure_time"] = tables.exposure_time(frames["summary.exposure_time"], hide.regimens, near)

@@ -20,6 +20,7 @@ from analysis.analyses import (
     matched,
     misclassified,
     odds_ratio,
+    omalizumab,
     persistence,
     rate_ratio,
     steroid_window,
@@ -191,6 +192,12 @@ ANALYSES: tuple[Analysis, ...] = (
             "spec.age_band",
         ),
         hazard_analyses.subgroups,
+    ),
+    Analysis(
+        omalizumab.ANALYSIS,
+        "Omalizumab: doses against the tables, and free IgE as modelled from them.",
+        ("pkpd.person", "pkpd.standing", "pkpd.threshold_interval", "pkpd.withdrawal", "pkpd.dose_check"),
+        questions.ask_omalizumab,
     ),
     Analysis(
         joint_hazard.ANALYSIS,

@@ -206,7 +206,7 @@ def _draw_asset(name: str, draw: Draw) -> dg.AssetsDefinition:
     @dg.asset(
         key=key_of(name),
         deps=[key_of(read) for read in draw.reads],
-        group_name="cohort",
+        group_name=name.split(".", maxsplit=1)[0],
         description=tables()[name].about,
         metadata=_schema(tables()[name]),
         kinds={"python"},

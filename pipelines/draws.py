@@ -1,4 +1,4 @@
-"""The steps that draw persons: controls for cases, and comparators for those who add a drug.
+"""The steps of Python among those of SQL: controls drawn for cases, comparators for those who add a drug, modelled courses.
 
 Owns for which comparisons of a study somebody is drawn. The draws themselves are in `analysis/matching/`.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from graphlib import TopologicalSorter
 
 import polars as pl
 
 from analysis.matching import comparison_sample, control_sample
 from analysis.matching.control_sample import DESIGNS, MAIN_DESIGN
+from pipelines.pkpd_draws import TABLES, model_omalizumab
 from pipelines.steps import Build
 from sql.catalog import queries
 from sql.warehouse import Warehouse, quoted
@@ -69,11 +71,22 @@ class Draw:
     run: Callable[[Build], int]
 
 
+def _rows(name: str, build: Build) -> int:
+    return build.warehouse.count(name)
+
+
 DRAWS = {
     "cohort.comparison_sample": Draw(("cohort.comparison_candidate", "spec.contrast"), draw_comparators),
     "cohort.control_sample": Draw(
         ("cohort.match_basis", "cohort.person_time", "spec.contrast", "spec.outcome"), draw_controls
     ),
+    "pkpd.standing": Draw(("pkpd.person", "pkpd.dose", "spec.study"), model_omalizumab),
+    # Written with the one before, from the same courses.
+    **{
+        f"pkpd.{name}": Draw(("pkpd.standing",), partial(_rows, f"pkpd.{name}"))
+        for name in TABLES
+        if name != "standing"
+    },
 }
 
 

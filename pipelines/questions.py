@@ -21,6 +21,7 @@ from analysis.analyses import (
     matched,
     matched_gates,
     odds_ratio,
+    omalizumab,
     persistence,
     time_zero,
 )
@@ -162,6 +163,23 @@ def ask_joint(build: Build) -> tuple[list[Estimate], None]:
             is_assessable=outcome in held,
         )
     ], None
+
+
+def ask_omalizumab(build: Build) -> tuple[list[Estimate], None]:
+    """Doses against the tables and modelled free IgE, where anybody has omalizumab."""
+    read = build.warehouse.read
+    stops = read("pkpd.person").select(
+        "person_id", last_dose_day=(pl.col("last_date") - pl.col("first_date")).dt.total_days()
+    )
+    return omalizumab.omalizumab_estimates(
+        read("pkpd.standing"),
+        read("pkpd.threshold_interval"),
+        read("pkpd.withdrawal"),
+        read("pkpd.dose_check"),
+        stops,
+        rule=build.spec.primary_rule,
+        confidence=build.spec.analysis.confidence_level,
+    ), None
 
 
 def ask_time_zero(build: Build) -> Findings:

@@ -213,6 +213,7 @@ SCHEMAS = (
     "exposure",
     "cohort",
     "summary",
+    "pkpd",
     "estimate",
     "meta",
 )

@@ -33,6 +33,7 @@ REPORT_TABLES: tuple[str, ...] = (
     "summary.baseline",
     "summary.exposure_time",
     "summary.ending_count",
+    "pkpd.around_withdrawal",
     "quality.row_account",
     "quality.rule_result",
     "quality.unmapped",

@@ -65,6 +65,7 @@ ANALYSES = {
     "time_varying_hazard": "hazard ratio",
     "joint_hazard": "hazard ratio of a pair",
     "time_zero_comparison": "odds ratio from time zero",
+    "omalizumab_ige": "omalizumab and free IgE",
 }
 ESTIMANDS = {
     "incidence_rate_per_100py": "rate per 100 person-years",

@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.analyses import rate_ratio, time_zero_groups
-from analysis.report import comparability, components, matched, outcomes, ratios, standing, text, wording
+from analysis.report import comparability, components, matched, omalizumab, outcomes, ratios, standing, text, wording
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
 from analysis.report.view import View
@@ -124,6 +124,7 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
         ),
         _outcome_section(view, literature=literature),
         *_comparability_section(view),
+        _omalizumab_section(view),
         Section(
             "sensitivity",
             "Sensitivity",
@@ -148,6 +149,19 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
         Section("limitations", "Limitations", listed=tuple(standing.limitations(view))),
         Section("provenance", "Provenance", ("table:inputs", "table:versions", "table:sql_digests")),
     ]
+
+
+def _omalizumab_section(view: View) -> Section:
+    """What the doses say of free IgE, where there are any."""
+    if not omalizumab.is_applicable(view):
+        return Section("omalizumab", "Omalizumab and free IgE", empty=omalizumab.NOT_APPLICABLE)
+    parts = (
+        "table:omalizumab_standing",
+        "table:omalizumab_doses",
+        "table:omalizumab_free_ige",
+        "figure:around_withdrawal",
+    )
+    return Section("omalizumab", "Omalizumab and free IgE", parts)
 
 
 def _curve_remark(view: View, figures: Mapping[str, ShownFigure]) -> tuple[str, ...]:

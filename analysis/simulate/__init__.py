@@ -24,6 +24,7 @@ from analysis.simulate.infections import (
     infection_hazards,
 )
 from analysis.simulate.negative_controls import control_codes, control_truth, draw_control_events
+from analysis.simulate.omalizumab import measured
 from analysis.simulate.population import draw_population
 from analysis.simulate.profiles import DIRTY, PROFILES, profile_named
 from analysis.simulate.proxies import draw_proxies, flare_diagnoses, proxy_tables
@@ -84,7 +85,7 @@ def simulate_profile(
     size = profile.persons if persons is None else persons
     if not 0 < size < _MOST_PERSONS or seed < 0:
         raise SimulationError(f"persons must lie between 1 and {_MOST_PERSONS - 1} and the seed must not be negative")
-    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(9)]
+    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(10)]
     book = read_drugs(drugs, study=profile.study_drugs, background=profile.background_drugs)
     if book.look_back.max() > profile.history_days[0]:
         raise SimulationError(f"{profile.name}: history_days is shorter than the look-back of a drug")
@@ -145,6 +146,11 @@ def simulate_profile(
         "condition": pl.concat(diagnosed),
         **(proxy_tables(proxies) if proxies else {}),
     }
+    if profile.omalizumab:
+        before = [tables["measurement"]] if "measurement" in tables else []
+        tables["measurement"] = pl.concat(
+            [*before, measured(profile.omalizumab, records, book, observed_stop=timeline.observed_stop, rng=streams[9])]
+        )
     planted = planted_numbers(profile, people, timeline, book=book, expectations=expectations)
     return Simulation(
         tables=tables,

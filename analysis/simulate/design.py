@@ -220,6 +220,18 @@ class ProxyPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OmalizumabPlan:
+    """Weight and IgE before omalizumab: shares of persons by class of their dose, without one or the other, and with IgE on it."""
+
+    class_shares: tuple[tuple[str, float], ...] = (
+        ("as_table", 0.70), ("under", 0.15), ("over", 0.10), ("off_table_ige", 0.05),
+    )  # fmt: skip
+    weight_missing_share: float = 0.08
+    ige_missing_share: float = 0.07
+    on_treatment_ige_share: float = 0.25
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DosingPlan:
     """How doses fall around the label interval. Days; shares are of doses (missed) or of courses (pause)."""
 
@@ -261,6 +273,7 @@ class Profile:
     minor_events_per_py: float = 0.5
     negative_controls: tuple[NegativeControl, ...] = ()
     proxies: ProxyPlan | None = None
+    omalizumab: OmalizumabPlan | None = None
     background_log_effect_of_severity: float = 0.0
     on_market: tuple[tuple[str, dt.date], ...] = ()
     dose_mg: tuple[tuple[str, float], ...] = ()

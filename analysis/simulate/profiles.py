@@ -17,6 +17,7 @@ from analysis.simulate.design import (
     Indication,
     InfectionPlan,
     NegativeControl,
+    OmalizumabPlan,
     PairPlan,
     Profile,
     ProxyPlan,
@@ -124,6 +125,7 @@ DEMO = Profile(
     last_entry=dt.date(2025, 6, 30),
     data_cut=dt.date(2025, 12, 31),
     negative_controls=_NEGATIVE_CONTROLS,
+    omalizumab=OmalizumabPlan(),
     # First approvals for the indication used here (FDA): asthma for dupilumab, psoriasis for ixekizumab.
     on_market=(("dupilumab", dt.date(2018, 10, 19)), ("ixekizumab", dt.date(2016, 3, 22))),
     dose_mg=(
@@ -147,6 +149,7 @@ def _without_adverse_events(pair: PairPlan, *, median_months: float) -> PairPlan
 
 TINY_KOC = replace(
     DEMO,
+    omalizumab=None,
     name="tiny_koc",
     persons=31,
     negative_controls=(),
@@ -177,6 +180,7 @@ TINY_KOC = replace(
 # The planted ladder at its own rates, with severity as the confounder that a study must take off and its measured traces.
 VALIDATION = replace(
     DEMO,
+    omalizumab=None,
     name="validation",
     persons=200_000,
     infection=InfectionPlan(),
@@ -187,6 +191,7 @@ VALIDATION = replace(
 # Nothing acts on anything: whatever an analysis finds here beyond its error rate is an artefact of the analysis.
 NULL = replace(
     DEMO,
+    omalizumab=None,
     name="null",
     infection=replace(
         DEMO.infection,

@@ -18,6 +18,7 @@ from pydantic import Field, model_validator
 from analysis.study.code_map import CodeSystem
 from analysis.study.comparison import Comparison, Diagnostics
 from analysis.study.exposure_rule import ExposureGrid, ExposureRule
+from analysis.study.pkpd import Pkpd
 from analysis.study.quality import Quality
 from analysis.study.section import AfterStopDays, Days, Identifier, Section
 from analysis.study.source import Source, Vocabulary
@@ -261,6 +262,7 @@ class StudySpec(Section):
     disclosure: Disclosure = Field(default_factory=Disclosure)
     report: Report = Field(default_factory=Report)
     quality: Quality = Field(default_factory=Quality)
+    pkpd: Pkpd = Field(default_factory=Pkpd)
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:

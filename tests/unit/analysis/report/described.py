@@ -7,6 +7,8 @@ from typing import Any
 
 import polars as pl
 
+from analysis.pkpd.around_withdrawal import QUANTITIES
+
 RULE = "primary"
 
 
@@ -89,6 +91,11 @@ def quality_frames(*, has_outcomes: bool) -> dict[str, pl.DataFrame]:
         "meta.previous_table": pl.DataFrame(
             [("person", 200, 200, 0, 0)],
             schema=["table_name", "rows_in", "rows_kept", "rows_quarantined", "rows_duplicate"],
+            orient="row",
+        ),
+        "pkpd.around_withdrawal": pl.DataFrame(
+            [(name, day, 40, 1.0, 2.0 + day / 100, 3.0) for name in QUANTITIES for day in (0, 7, 14)],
+            schema=["quantity", "day", "person_count", "lower", "median", "upper"],
             orient="row",
         ),
         "meta.previous_rule": pl.DataFrame(
