@@ -8,23 +8,19 @@ import datetime as dt
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import dagster as dg
 import polars as pl
 
-from analysis.disclosure import disclosed
-from analysis.report import REPORT_TABLES, ReportInput, write_bundle
-from expectations.rule import RuleResult
 from pipelines import doors, steps
 from pipelines.analyses import ANALYSES, Analysis, store
 from pipelines.draws import DRAWS, Draw
-from pipelines.errors import USER_ERRORS, BlockedError
+from pipelines.errors import USER_ERRORS
 from pipelines.ingest.files import InputError
 from pipelines.ingest.tables import INPUT_TABLES
-from pipelines.publish import PACKAGES, fingerprint, publish, purge, source_files, write_quarantine
+from pipelines.publish import fingerprint, publish, purge, source_files, write_quarantine
+from pipelines.reporting import write_meta, write_report
 from pipelines.resources import StudyRun
 from pipelines.views import create_views
 from sql.catalog import Query, Table, queries, tables
@@ -260,7 +256,7 @@ def publication(context: dg.AssetExecutionContext, study_run: StudyRun) -> Itera
     print_of_input = fingerprint(build.spec, source_files(build.source))
     steps.drop_intake(build)
     started = dt.datetime.now(tz=dt.UTC)
-    _write_meta(build, run_id=run_id, started=started, fingerprint=print_of_input)
+    write_meta(build, run_id=run_id, started=started, fingerprint=print_of_input)
     rows = list(_counted(META_LAST, build))
     report, quarantine = out.build / f"{run_id}.report", out.build / f"{run_id}.quarantine"
     result = write_report(build, report, run_id=run_id, written=started, fingerprint=print_of_input)
@@ -276,50 +272,4 @@ def publication(context: dg.AssetExecutionContext, study_run: StudyRun) -> Itera
             "report": dg.MetadataValue.path(str((out.report / "index.html").resolve())),
             "database": dg.MetadataValue.path(str(out.database.resolve())),
         },
-    )
-
-
-def write_report(
-    build: steps.Build, folder: Path, *, run_id: str, written: dt.datetime, fingerprint: str
-) -> RuleResult:
-    """Renders the report bundle of a database into a new folder; returns what DQ079 says of it.
-
-    Raises BlockedError, and writes nothing, when a count that the profile withholds would be shown.
-    """
-    frames = {name: build.warehouse.read(name) for name in REPORT_TABLES}
-    disclosure = build.spec.disclosure
-    shown = disclosed(frames, profile=disclosure.profile, minimum_count=disclosure.minimum_count)
-    result = doors.grade_report(build.spec, shown)
-    if result.is_blocking:
-        raise BlockedError(f"the report is withheld. {result.message}.")
-    rules = frames["quality.rule_result"].filter(pl.col("layer") != "report")
-    frames["quality.rule_result"] = pl.concat([rules, pl.DataFrame([result.row()])], how="vertical_relaxed")
-    folder.mkdir(parents=True)
-    write_bundle(
-        ReportInput(spec=build.spec, frames=frames), folder,
-        run={"run_id": run_id, "written_at": written.isoformat(timespec="seconds")}, fingerprint=fingerprint,
-    )  # fmt: skip
-    return result
-
-
-def _write_meta(build: steps.Build, *, run_id: str, started: dt.datetime, fingerprint: str) -> None:
-    warehouse = build.warehouse
-    cut = warehouse.read("quality.data_cut")["data_cut_date"][0]
-    warehouse.write(
-        "meta.run",
-        pl.DataFrame(
-            [
-                {
-                    "run_id": run_id, "started_at": started.replace(tzinfo=None), "study_id": build.spec.study.id,
-                    "study_digest": build.spec.digest(), "data_cut_date": cut, "fingerprint": fingerprint,
-                }
-            ]
-        ),
-    )  # fmt: skip
-    warehouse.write(
-        "meta.sql_digest",
-        pl.DataFrame([{"table_name": name, "sha256": query.digest} for name, query in sorted(queries().items())]),
-    )
-    warehouse.write(
-        "meta.package_version", pl.DataFrame([{"package": name, "version": version(name)} for name in sorted(PACKAGES)])
     )

@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 from analysis.study.read import StudyError, read_study
-from pipelines.assets import write_report
 from pipelines.errors import UsageError
 from pipelines.paths import Output
 from pipelines.publish import exchange
+from pipelines.reporting import write_report
 from pipelines.steps import Build
 from sql.warehouse import Warehouse
 

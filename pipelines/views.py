@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sql.catalog import tables
 from sql.warehouse import Warehouse, quoted
+
+_OF = ("quality.rule_result", "quality.quarantine", "quality.row_account")
 
 VIEWS: Mapping[str, tuple[str, str]] = {  # view -> what it is, its SELECT
     "quality.failed_rule": (
@@ -36,6 +39,21 @@ VIEWS: Mapping[str, tuple[str, str]] = {  # view -> what it is, its SELECT
 
 
 def create_views(warehouse: Warehouse) -> None:
-    """Makes the views, each with its comment."""
+    """Makes the views, each with its comment and those of its columns."""
     for name, (about, select) in VIEWS.items():
         warehouse.execute(f"CREATE OR REPLACE VIEW {name} AS {select}", f"COMMENT ON VIEW {name} IS {quoted(about)}")
+        warehouse.execute(
+            *(
+                f"COMMENT ON COLUMN {name}.{column} IS {quoted(_comment(column))}"
+                for column, _ in warehouse.columns_of(name)
+            )
+        )
+
+
+def _comment(column: str) -> str:
+    """What the contract says of a column; of one of the last publication, with these words."""
+    if column == "rule_ids":
+        return "Every rule that the record broke, joined by commas"
+    own = column.removeprefix("previous_")
+    found = next(c.comment for table in _OF for c in tables()[table].columns if c.name == own)
+    return found if own == column else f"{found}; in the last publication"

@@ -105,9 +105,10 @@ def around_withdrawal(view: View) -> tuple[str, str] | None:
             axis.plot(days, median, color=BLUE, linewidth=1.6)
             axis.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
             axis.set_ylabel(words)
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1.05 * max(upper))
             axis.grid(axis="y", color=LINE, linewidth=0.6)
             if quantity == "free_ige_ng_per_ml":
+                axis.set_ylim(0, max(60.0, 1.05 * max(upper)))
                 axis.axhline(50, color=ORANGE, linewidth=1.0, linestyle=(0, (2, 2)))
                 axis.text(days[0], 50, " 50 ng/mL", va="bottom", ha="left", color=ORANGE, size=9)
         axes[-1].set_xlabel("days from the last dose")

@@ -99,7 +99,8 @@ def test_in_null_infections_come_at_one_hazard_on_every_level(nothing: Simulatio
 def test_proxies_and_confounding_are_no_part_of_demo(
     drugs: pl.DataFrame, outcomes: pl.DataFrame, small: Simulation
 ) -> None:
-    assert {"measurement", "visit"}.isdisjoint(small.tables)
+    assert "visit" not in small.tables
+    assert "CRP" not in set(small.tables["measurement"]["test"])
     demo = PROFILES["demo"]
     validation = PROFILES["validation"]
     with_proxies = simulate_profile(

@@ -24,6 +24,7 @@ _COLUMNS = {
     },
     "discontinuation": {"person_id", "drug_source_value", "stop_date", "reason"},
     "condition": {"condition_id", "person_id", "code", "code_system", "start_date", "position", "setting"},
+    "measurement": {"measurement_id", "person_id", "test", "datetime", "value", "unit"},
 }  # fmt: skip
 _DATED = [
     ("prescription", "start_date"), ("adverse_event", "onset_date"), ("discontinuation", "stop_date"),
