@@ -91,7 +91,8 @@ def _ingest(build: Build, warehouse: Warehouse) -> list[SourceFile]:
     }
     warehouse.write("meta.source", pl.DataFrame([row | {f"has_{name}": name in raw_of for name in flags}]))
     _describe_files(warehouse, files, raw_of)
-    write_previous(warehouse, build.published, fingerprint=fingerprint(build.spec, source_files(build.source)))
+    own = fingerprint(build.spec, source_files(build.source))
+    write_previous(warehouse, build.published, study_id=build.spec.study.id, fingerprint=own)
     return files
 
 

@@ -45,6 +45,21 @@ def test_a_run_stands_beside_the_last_publication_on_other_input_however_often_i
     )
 
 
+def test_another_study_and_simulated_records_stand_beside_no_publication(tmp_path: Path) -> None:
+    out, source = tmp_path / "out", write_records(tmp_path / "source")
+    assert run_study(source, out, _study(tmp_path)) is None
+    other = tmp_path / "other.toml"
+    other.write_text(
+        DEFAULT_STUDY.read_text(encoding="utf-8").replace('id = "biologic_combination"', 'id = "other"'),
+        encoding="utf-8",
+    )
+    assert run_study(source, out, other) is None
+    assert _trend(out) == (None, None)
+    (source / "truth.json").write_text("{}", encoding="utf-8")
+    assert run_study(source, out, other) is None
+    assert _trend(out) == (None, None)
+
+
 def _trend(out: Path, *columns: str) -> tuple[object, ...]:
     chosen = ", ".join(columns) or "previous_rows_in, previous_rows_quarantined"
     with duckdb.connect(str(out / "coexposure.duckdb"), read_only=True) as con:
