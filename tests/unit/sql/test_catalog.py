@@ -15,6 +15,7 @@ from tests.whole_run import FEVER, MATCHED, STOCK_TOO, TINY, built, small_study,
 # The column that makes the order of a table's windows total: without it rows that tie may come in any order.
 LAST_KEYS = {
     "staged.person": {"i.person_source_value"},
+    "pkpd.person": {"m.measurement_id"},
     "staged.observation_period": {"c.stop_date", "p.stop_date"},  # rows that still tie are equal
     "exposure.window": {"r.prescription_id", "d.start_date", "p.start_date", "n.start_date"},  # the key of a dose day
     "exposure.handling": {"g.bridges_hospital_stays"},
