@@ -152,14 +152,14 @@ def _event_rules(table: str, date: str) -> Iterator[Rule]:
 
 
 def _volume_rules(table: str) -> Iterator[Rule]:
-    """How many rows came against the last publication, as so many rows missing or more."""
+    """How many rows came against the last publication, as so many rows missing or more; of a table that is gone all are missing."""
     before = f"(SELECT p.rows_in FROM meta.previous_table AS p WHERE p.table_name = '{table}')"
 
     def told(sentence: str, rows: str, **more: Any) -> Rule:
         return Rule(
             id="DQ003", table=table, layer="raw", severity="warn", sentence=sentence,
             sql=f"SELECT UNNEST(RANGE(GREATEST(0, {rows}))) AS missing FROM {{batch}} AS t WHERE t.table_name = '{table}'",
-            batch="meta.source_table", checked=f"SELECT {before}", needs=(table, "previous"), **more,
+            batch="meta.source_table", checked=f"SELECT {before}", needs=("previous",), **more,
         )  # fmt: skip
 
     yield told(

@@ -45,6 +45,17 @@ def test_a_run_stands_beside_the_last_publication_on_other_input_however_often_i
     )
 
 
+def test_a_table_that_is_gone_since_the_last_publication_stops_the_run(tmp_path: Path) -> None:
+    out, study = tmp_path / "out", _study(tmp_path)
+    deaths = "person_id,death_date\nA3,2020-06-30\n"
+    assert run_study(write_records(tmp_path / "one", death=deaths), out, study) is None
+    failure = run_study(write_records(tmp_path / "two"), out, study)
+    assert failure is not None
+    assert "DQ003 death.fewer" in failure.message
+    allowed = _study(tmp_path, "\n[[quality.threshold]]\nrule = 'DQ003'\ntable = 'death'\nnever_block = true\n")
+    assert run_study(write_records(tmp_path / "three"), out, allowed) is None
+
+
 def test_another_study_and_simulated_records_stand_beside_no_publication(tmp_path: Path) -> None:
     out, source = tmp_path / "out", write_records(tmp_path / "source")
     assert run_study(source, out, _study(tmp_path)) is None

@@ -144,7 +144,8 @@ def test_rows_are_counted_against_the_last_publication(door: Door, rule: Rule) -
 
     assert missing(60, 100) == (40 if rule.field == "fewer" else 0)
     assert missing(250, 100) == (0 if rule.field == "fewer" else 150)
-    assert rule.needs == (rule.table, "previous")
+    assert missing(0, 100) == (100 if rule.field == "fewer" else 0)
+    assert rule.needs == ("previous",)
 
 
 def test_a_table_that_shrinks_by_40_percent_passes_by_60_warns_and_by_95_stops_the_run() -> None:
