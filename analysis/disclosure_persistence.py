@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from analysis.analyses.persistence import LONGEST
 from analysis.suppression import is_small
 
 Row = dict[str, object]
 KEY = ("exposure_rule", "population", "regimen_id", "stratum")
 FIRST, SECOND = "first_episode", "reached_min_overlap"
-LONGEST = "longest"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import argparse
 import json
 import math
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from analysis.pkpd.dosing_table import dosing_table, expected_dose
 from analysis.pkpd.parameters import Individuals, individuals, parameter_set
 from analysis.pkpd.quantities import NG_PER_IU
 from analysis.pkpd.thresholds import days_below, last_doses, threshold_stretches, withdrawal
+from benchmarks.memory import peak_mib
 from benchmarks.pages import commit, machine, replace_part
 
 REFERENCE = Path(__file__).parents[1] / "sql" / "reference"
@@ -74,7 +74,7 @@ def ours(count: int, *, is_summary: bool) -> dict[str, Any]:
     frames = task(persons, doses, published)
     seconds, wall = time.process_time() - began, time.perf_counter() - began_wall
     rows = sum(frame.height for frame in frames)
-    return {"seconds": seconds, "wall": wall, "peak_mib": _peak_mib(), "rows": rows}
+    return {"seconds": seconds, "wall": wall, "peak_mib": peak_mib(), "rows": rows}
 
 
 def _daily_minimum(persons: pl.DataFrame, doses: pl.DataFrame, published: Any) -> list[pl.DataFrame]:
@@ -151,12 +151,6 @@ def _solved(people: Individuals, person: int, doses: dict[int, float]) -> list[f
         levels += [190.0 * free(drug, ige)[0] / volume for _, drug, ige in solution.y.T.tolist()]
         state = solution.y[:, -1].copy()
     return levels
-
-
-def _peak_mib() -> float:
-    """Peak resident memory of this program alone; what getrusage says begins with that of the process that started it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
 WAYS: dict[str, Callable[[int], dict[str, Any]]] = {

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.end_to_end import make_source
+from benchmarks.memory import peak_mib
 from benchmarks.pages import commit, machine, replace_part
 
 BAR_RATIO, BAR_MIB = 3.0, 2.5 * 1024
@@ -60,13 +60,13 @@ def prepare(folder: Path) -> int:
 
 def child(kind: str, folder: Path) -> dict[str, float]:
     """One measurement in this process: seconds, peak memory and how many rules."""
-    from expectations.validate import _great_expectations
+    from expectations.validate import great_expectations
     from pipelines import doors
 
     build = _build(folder)
     rules = 0
     if kind == "checks":
-        _great_expectations()
+        great_expectations()
     began = time.perf_counter()
     if kind == "sort":
         with build.warehouse.connection() as con:
@@ -78,8 +78,7 @@ def child(kind: str, folder: Path) -> dict[str, float]:
     else:
         rules = sum(len(doors.grade(build, layer)) for layer in ("raw", "staged"))
     seconds = time.perf_counter() - began
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return {"seconds": seconds, "rules": rules, "peak_mib": int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024}
+    return {"seconds": seconds, "rules": rules, "peak_mib": peak_mib()}
 
 
 def measure(kind: str, folder: Path) -> dict[str, float]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import re
 import shutil
 import statistics
 import subprocess
@@ -28,6 +27,7 @@ import polars as pl
 
 from analysis.estimate.cox import cox
 from analysis.estimate.log_rank import log_rank
+from benchmarks.memory import peak_mib
 from benchmarks.pages import commit, machine, replace_part
 
 COVARIATES = tuple(f"x{number}" for number in range(1, 7))
@@ -112,7 +112,7 @@ def child(kind: str, way: str, count: int) -> dict[str, Any]:
     _fitted(kind, way, rows.head(WARM_UP))
     began = time.perf_counter()
     numbers = _fitted(kind, way, rows)
-    return {"seconds": time.perf_counter() - began, "numbers": numbers, "peak_mib": _peak_mib()}
+    return {"seconds": time.perf_counter() - began, "numbers": numbers, "peak_mib": peak_mib()}
 
 
 def _fitted(kind: str, way: str, rows: pl.DataFrame) -> list[float]:
@@ -123,12 +123,6 @@ def _fitted(kind: str, way: str, rows: pl.DataFrame) -> list[float]:
         return [test.answer.value, *test.table["expected"]]
     fit = cox(rows, covariates=COVARIATES, confidence=0.95, ties="efron")
     return [*fit.coefficients, *(fit.robust_standard_errors if kind == "clustered" else fit.model_standard_errors)]
-
-
-def _peak_mib() -> float:
-    """Peak resident memory of this program alone; what getrusage says begins with that of the process that started it."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
 def _lifelines(rows: pl.DataFrame) -> list[float]:

@@ -87,7 +87,7 @@ def _as_template(sql: str) -> str:
 @contextlib.contextmanager
 def _datasource(database: Path) -> Iterator[tuple[Any, Any]]:
     """Great Expectations and a datasource on the file; everything that holds the file open is closed afterwards."""
-    gx = _great_expectations()
+    gx = great_expectations()
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = {"globally": False}
     datasource = context.data_sources.add_sql(name="warehouse", connection_string=f"duckdb:///{database.resolve()}")
@@ -100,7 +100,8 @@ def _datasource(database: Path) -> Iterator[tuple[Any, Any]]:
         gc.collect()
 
 
-def _great_expectations() -> Any:
+def great_expectations() -> Any:
+    """Great Expectations, quiet and with DuckDB as it needs it."""
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own imports warn; nothing of ours runs in here

@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 
 from analysis.report.expectations_page import render_expectations
-from expectations.rule import graded
+from analysis.study.spec import StudySpec
+from expectations.rule import Rule, graded
 from pipelines import doors, steps
 from pipelines.doors import LAYERS, RESULT_TYPES
 from pipelines.errors import UsageError
@@ -57,7 +58,7 @@ def regrade_stored(study: Path, folder: Path) -> pl.DataFrame:
     warehouse = Warehouse(folder / "check.duckdb")
     if not warehouse.path.is_file():
         raise UsageError(f"nothing to grade again in {folder}: run `coexposure check` first")
-    rules = {rule.key: rule for layer in LAYERS for rule in doors.regraded(doors.rules_of(layer), spec)}
+    rules = _present_rules(spec)
     rows = []
     for row in warehouse.read("quality.rule_result").iter_rows(named=True):
         rule = rules.get((row["rule_id"], row["table_name"], row["field"]))
@@ -67,6 +68,21 @@ def regrade_stored(study: Path, folder: Path) -> pl.DataFrame:
             rows.append(row)
     warehouse.write("quality.rule_result", pl.DataFrame(rows, schema_overrides=RESULT_TYPES))
     return _stored(warehouse, folder, title=spec.study.title)
+
+
+def blocked_message(study: Path, folder: Path) -> str:
+    """What would stop a run, by the counts of the last check and the present thresholds, with rows to look at; else empty."""
+    warehouse, rules = Warehouse(folder / "check.duckdb"), _present_rules(StudyRun(study=str(study)).spec())
+    results = [
+        graded(rule, rows_checked=row["rows_checked"], rows_failed=row["rows_failed"])
+        for row in warehouse.read("quality.rule_result", where="is_blocking").iter_rows(named=True)
+        if (rule := rules.get((row["rule_id"], row["table_name"], row["field"])))
+    ]
+    return doors.blocked_message(warehouse, results)
+
+
+def _present_rules(spec: StudySpec) -> dict[tuple[str, str, str], Rule]:
+    return {rule.key: rule for layer in LAYERS for rule in doors.regraded(doors.rules_of(layer), spec)}
 
 
 def _stored(warehouse: Warehouse, folder: Path, *, title: str) -> pl.DataFrame:

@@ -44,17 +44,6 @@ def check_name(rule: Rule) -> str:
     return f"{rule.id}_{rule.table}"
 
 
-def blocked_message(results: Sequence[RuleResult], examples: Mapping[tuple[str, str, str], str]) -> str:
-    """One message for everything that stops a run; `examples` say of a rule which rows to look at."""
-    found = [
-        result.message + (f", for example {examples[result.rule.key]}" if examples.get(result.rule.key) else "")
-        for result in results
-        if result.is_blocking
-    ]
-    more = f"; and {len(found) - 5} more rules" if len(found) > 5 else ""
-    return "the data are blocked. " + "; ".join(found[:5]) + more + ". Mend the source and run again."
-
-
 def _door(layer: Layer, asset: str, others: tuple[str, ...]) -> dg.AssetChecksDefinition:
     grouped = defaultdict(list)
     for rule in doors.rules_of(layer):
@@ -81,7 +70,7 @@ def _door(layer: Layer, asset: str, others: tuple[str, ...]) -> dg.AssetChecksDe
         for spec in specs:
             yield _check_result(spec, by_check[spec.name], before)
         if any(result.is_blocking for result in results):
-            raise BlockedError(blocked_message(results, doors.example_rows(build, results)))
+            raise BlockedError(doors.blocked_message(build.warehouse, results))
 
     return door
 

@@ -73,7 +73,7 @@ def check(
     regrade: Annotated[bool, typer.Option("--regrade", help="Grade the stored counts again; reads no source.")] = False,
 ) -> None:
     """Ingest and data-quality checks only, into OUT/check/; never publishes."""
-    from pipelines.check_only import check_source, regrade_stored  # noqa: PLC0415  seconds to import
+    from pipelines.check_only import blocked_message, check_source, regrade_stored  # noqa: PLC0415  seconds to import
 
     folder = out / "check"
     if regrade:
@@ -89,12 +89,8 @@ def check(
             "database": folder / "check.duckdb",
         }
     )
-    blocking = results.filter(pl.col("is_blocking"))
-    if blocking.height:
-        first = blocking.row(0, named=True)
-        errors.print(
-            f"coexposure: the data are blocked by {blocking.height} rules, the first {first['rule_id']} on {first['table_name']}"
-        )
+    if said := blocked_message(study, folder):
+        errors.print(f"coexposure: {said}", markup=False)
         raise typer.Exit(EXIT_CODES["BlockedError"])
 
 

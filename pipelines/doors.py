@@ -138,12 +138,26 @@ def _present(warehouse: Warehouse) -> set[str]:
     return present | set(columns["name"]) | {name for name, table in extra.items() if warehouse.count(table)}
 
 
-def example_rows(build: Build, results: Sequence[RuleResult]) -> dict[tuple[str, str, str], str]:
-    """The first three rows, by file and number alone, that broke each blocking rule on received records."""
+def blocked_message(warehouse: Warehouse, results: Sequence[RuleResult]) -> str:
+    """One message for everything that stops a run, with rows to look at; empty where nothing does."""
+    blocking = [result for result in results if result.is_blocking]
+    if not blocking:
+        return ""
+    examples = _example_rows(warehouse, [result.rule for result in blocking])
+    found = [
+        result.message + (f", for example {examples[result.rule.key]}" if examples.get(result.rule.key) else "")
+        for result in blocking
+    ]
+    more = f"; and {len(found) - 5} more rules" if len(found) > 5 else ""
+    return "the data are blocked. " + "; ".join(found[:5]) + more + ". Mend the source and run again."
+
+
+def _example_rows(warehouse: Warehouse, rules: Sequence[Rule]) -> dict[tuple[str, str, str], str]:
+    """The first three rows, by file and number alone, that broke each rule on received records."""
     found = {}
-    for rule in (result.rule for result in results if result.is_blocking):
+    for rule in rules:
         if rule.layer == "raw" and "r.row_number" in rule.sql:
-            rows = build.warehouse.query(
+            rows = warehouse.query(
                 f"SELECT DISTINCT k.source_file, k.row_number FROM ({rule.query()}) AS k ORDER BY k.source_file, k.row_number LIMIT 3"
             ).rows()
             found[rule.key] = ", ".join(f"{name} row {number}" for name, number in rows)

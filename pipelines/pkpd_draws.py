@@ -31,16 +31,15 @@ _DOSING = {
 def model_omalizumab(build: Build) -> int:
     """Writes every table of TABLES, empty where nobody has omalizumab; returns the rows of `pkpd.standing`."""
     persons, doses = build.warehouse.read("pkpd.person"), build.warehouse.read("pkpd.dose")
-    days = _in_days(persons, doses)
     made = {name: _nothing(name) for name in TABLES}
     if persons.height:
-        standing, given = _people(persons), days
-        told = assessed(standing, given.select("person_id", "day", "dose_mg"))
-        made["standing"] = told.join(standing.select("person_id", "until_day"), on="person_id")
-        made["dose_check"] = _doses_checked(build, persons, days)
+        people, given = _people(persons), _in_days(persons, doses)
+        told = assessed(people, given.select("person_id", "day", "dose_mg"))
+        made["standing"] = told.join(people.select("person_id", "until_day"), on="person_id")
+        made["dose_check"] = _doses_checked(build, persons, given)
         able = told.filter("is_assessable").select("person_id")
         if able.height:
-            made |= _modelled(build, standing.join(able, on="person_id"), given.join(able, on="person_id"))
+            made |= _modelled(build, people.join(able, on="person_id"), given.join(able, on="person_id"))
     for name in TABLES:
         columns = [column.name for column in tables()[f"pkpd.{name}"].columns]
         build.warehouse.write(f"pkpd.{name}", made[name].select(columns))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.ingest.files import InputError
 from sql.catalog import tables
 from sql.warehouse import Warehouse, WarehouseError
 
@@ -19,7 +20,8 @@ _READ = {"meta.previous_table": "quality.row_account", "meta.previous_rule": "qu
 def write_previous(warehouse: Warehouse, published: Path | None, *, study_id: str, fingerprint: str) -> None:
     """Writes `meta.previous_table` and `meta.previous_rule`, empty where nothing was published before.
 
-    published: the database that stands now. study_id, fingerprint: of this run, whose `meta.source` is written.
+    published: the database that stands now. study_id, fingerprint: of this run, whose `meta.source` is written. Raises InputError
+    where a publication stands that cannot be read: without it a table that is gone would pass unseen.
     """
     is_simulated = warehouse.read("meta.source")["is_simulated"][0]
     for name, source in _READ.items():
@@ -35,10 +37,21 @@ def _counted(
 ) -> pl.DataFrame:
     nothing = pl.DataFrame(schema=dict.fromkeys(columns, pl.String))
     try:
-        run = old.query("SELECT study_id, fingerprint FROM meta.run").row(0)
-        if run[0] != study_id:
+        if not _holds(old, "meta.run", ["study_id", "fingerprint"]):
             return nothing
-        is_same = run[1] == fingerprint
-        return old.query(f"SELECT {', '.join(columns)} FROM {name if is_same else source}")
-    except WarehouseError:  # published before these tables were: nothing to show this run against
-        return nothing
+        run = old.query("SELECT study_id, fingerprint FROM meta.run").row(0)
+        wanted = name if run[1] == fingerprint else source
+        # Published before these tables were: there is nothing to show this run against.
+        if run[0] != study_id or not _holds(old, wanted, columns):
+            return nothing
+        return old.query(f"SELECT {', '.join(columns)} FROM {wanted}")
+    except WarehouseError as error:
+        raise InputError(
+            f"the last publication {old.path.name} cannot be read, so that this run could not be shown against it: {error}. "
+            "Close what writes to it, or move it away if it is damaged"
+        ) from None
+
+
+def _holds(old: Warehouse, name: str, columns: list[str]) -> bool:
+    """Whether a publication has that table with those columns."""
+    return old.has(name) and set(columns) <= {column for column, _ in old.columns_of(name)}

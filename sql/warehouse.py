@@ -68,11 +68,17 @@ class Warehouse:
 
     @contextmanager
     def connection(self, *, read_only: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
-        """A connection with the settings of the house. Temporary files lie beside the file."""
+        """A connection with the settings of the house. Temporary files lie beside the file.
+
+        Raises WarehouseError where the file cannot be opened: no database, damaged, or open for writing elsewhere.
+        """
         if self._held is not None:
             yield self._held
             return
-        con = duckdb.connect(str(self.path), read_only=read_only)
+        try:
+            con = duckdb.connect(str(self.path), read_only=read_only)
+        except duckdb.Error as error:
+            raise WarehouseError(_first_line(error)) from None
         try:
             con.execute("SET enable_progress_bar = false")
             con.execute("SET TimeZone = 'UTC'")  # else a stored instant would fall on the day of the machine's zone

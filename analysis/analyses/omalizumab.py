@@ -5,14 +5,12 @@ Owns which questions are asked of `pkpd.*`. The model is in `analysis/pkpd/`, an
 
 from __future__ import annotations
 
-import math
-
 import polars as pl
 
-from analysis.estimate.confidence import normal_quantile
+from analysis.estimate.mean import mean_share
 from analysis.estimate.persistence import kaplan_meier
 from analysis.estimate.proportion import proportion
-from analysis.estimate.result import Answer, Estimate, Question, not_assessable, not_estimable
+from analysis.estimate.result import Answer, Estimate, Question, not_assessable
 from analysis.pkpd.thresholds import WITHDRAWAL_LEVELS, days_below
 
 ANALYSIS = "omalizumab_ige"
@@ -103,21 +101,8 @@ def _below(intervals: pl.DataFrame, stops: pl.DataFrame, asked: dict[str, str], 
         ["threshold_ng_per_ml"], maintain_order=True
     ):
         question = Question(estimand="mean", level=f"below {threshold:g} ng/mL", **asked)  # type: ignore[arg-type]
-        found.append(Estimate(question, _mean(rows["share"], confidence)))
+        found.append(Estimate(question, mean_share(rows["share"], confidence=confidence)))
     return found
-
-
-def _mean(values: pl.Series, confidence: float) -> Answer:
-    """Mean of shares with limits by the standard error, kept between 0 and 1."""
-    size, mean = values.len(), float(values.mean())  # type: ignore[arg-type]
-    if size < 2:
-        return not_estimable("mean_normal", "fewer than two persons", person_count=size)
-    error = float(values.std()) / math.sqrt(size)  # type: ignore[arg-type]
-    spread = normal_quantile(confidence) * error
-    return Answer(
-        method="mean_normal", value=mean, lower=max(0.0, mean - spread), upper=min(1.0, mean + spread), standard_error=error,
-        confidence_level=confidence, person_count=size,
-    )  # fmt: skip
 
 
 def _rises(rises: pl.DataFrame, asked: dict[str, str], confidence: float) -> list[Estimate]:

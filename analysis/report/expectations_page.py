@@ -6,18 +6,14 @@ Owns what is said of a rule. Frames in, text out; the counts are those that may 
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import Path
 
 import polars as pl
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from analysis.report import wording
-from analysis.report.quality import field_name
+from analysis.report.quality import SEVERITIES, field_name
+from analysis.report.templating import filled
 
-TEMPLATES = Path(__file__).parent / "templates"
 GROUPS = {"fail": "Rules that rows broke", "pass": "Rules that hold", "not_assessable": "Rules with nothing to look at"}
-SEVERITIES = {"block": "blocks the run", "quarantine": "sets rows aside", "warn": "warns"}
 GRADES = {"fail": "fails", "pass": "passes", "not_assessable": "not assessable"}
 
 
@@ -38,16 +34,9 @@ def render_expectations(results: pl.DataFrame, previous: pl.DataFrame, *, title:
         (row["status"], _shown(row, before.get((row["rule_id"], row["table_name"], row["field"])))) for row in rows
     ]
     counts = Counter(status for status, _ in shown)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("expectations.html").render(
+    return filled(
+        "expectations.html",
         title=title,
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 (own file)
         counts={status: counts.get(status, 0) for status in GROUPS},
         groups=[(heading, [row for found, row in shown if found == status]) for status, heading in GROUPS.items()],
     )

@@ -7,18 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.analyses import rate_ratio, time_zero_groups
 from analysis.report import comparability, components, matched, omalizumab, outcomes, ratios, standing, text, wording
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
+from analysis.report.templating import filled
 from analysis.report.view import View
 
-TEMPLATES = Path(__file__).parent / "templates"
 DATING_NOTE = (
     "Diagnoses of this source carry the date of admission or of discharge. The order of drug and diagnosis inside one "
     "stay is not known: an outcome counted on a drug may have begun before it."
@@ -52,17 +50,10 @@ def render_page(
     view: View, tables: Mapping[str, ShownTable], figures: Mapping[str, tuple[Figure, str, str]], *, fingerprint: str
 ) -> str:
     """index.html: one file that needs no other."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     drawn = {name: ShownFigure(figure.title, said, Markup(svg)) for name, (figure, svg, said) in figures.items()}  # noqa: S704 (own drawing, escaped there)
-    return environment.get_template("index.html").render(
+    return filled(
+        "index.html",
         words=WORDS,
-        style=Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),  # noqa: S704 (own file)
         spec=view.spec,
         title=view.spec.report.title or view.spec.study.title,
         head=text.headline(view),

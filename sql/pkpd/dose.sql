@@ -34,11 +34,19 @@ bit AS (
   SELECT 1 AS is_set
 ),
 numbered AS (
-  SELECT 1 + a.is_set + 2 * b.is_set + 4 * c.is_set + 8 * d.is_set AS dose_number
+  -- 1 to 512: a supply of up to 400 days of a daily dose
+  SELECT
+    1 + a.is_set + 2 * b.is_set + 4 * c.is_set + 8 * d.is_set + 16 * e.is_set + 32 * f.is_set + 64 * g.is_set
+    + 128 * h.is_set + 256 * i.is_set AS dose_number
   FROM bit AS a
   CROSS JOIN bit AS b
   CROSS JOIN bit AS c
   CROSS JOIN bit AS d
+  CROSS JOIN bit AS e
+  CROSS JOIN bit AS f
+  CROSS JOIN bit AS g
+  CROSS JOIN bit AS h
+  CROSS JOIN bit AS i
 ),
 spread AS (
   SELECT

@@ -119,7 +119,8 @@ def test_check_of_blocked_data_exits_with_3(tmp_path: Path, command: Command) ->
     source = write_records(tmp_path / "source", prescription=TABLES["prescription"].replace("2019-06-01", "01/06/2019"))
     code, _, err = command("check", DEFAULT_STUDY, "--source", source, "--out", tmp_path / "out")
     assert code == 3
-    assert "blocked" in err
+    assert "the data are blocked. DQ" in err
+    assert "for example prescription.csv row" in " ".join(err.split())
 
 
 def test_report_renders_the_same_bytes_again_from_the_database(folder: Path, command: Command) -> None:

@@ -93,11 +93,11 @@ def test_without_rules_nothing_is_imported_or_opened(tmp_path: Path) -> None:
 
 
 def test_the_private_name_that_we_extend_is_still_there_and_extended() -> None:
-    """Fails when an upgrade of Great Expectations moves the name: then see `_great_expectations`."""
-    gx = validate._great_expectations()
+    """Fails when an upgrade of Great Expectations moves the name: then see `great_expectations`."""
+    gx = validate.great_expectations()
     engine = gx.execution_engine.sqlalchemy_execution_engine
     dialects = [getattr(dialect, "value", dialect) for dialect in engine._PERSISTED_CONNECTION_DIALECTS]
     assert dialects.count("duckdb") == 1
     assert "sqlite" in dialects, "what we add to is the list that the library itself fills"
-    validate._great_expectations()
+    validate.great_expectations()
     assert len(engine._PERSISTED_CONNECTION_DIALECTS) == len(dialects), "added once"
