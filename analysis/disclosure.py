@@ -81,7 +81,8 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     shown["estimate.diagnostic"] = thinned_diagnostics(frames["estimate.diagnostic"], rows)
     shown["cohort.attrition"] = attrition
     # Persons followed for so long differ by few from day to day.
-    shown["pkpd.around_withdrawal"] = frames["pkpd.around_withdrawal"].clear()
+    for name in ("pkpd.around_withdrawal", "pkpd.class_course", "pkpd.symptom_course"):
+        shown[name] = frames[name].clear()
     shown["summary.ending_count"] = endings
     shown["summary.baseline"] = tables.baseline(frames["summary.baseline"], minimum_count)
     shown["summary.exposure_time"] = tables.exposure_time(frames["summary.exposure_time"], hide.regimens, near)

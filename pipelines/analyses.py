@@ -21,6 +21,8 @@ from analysis.analyses import (
     misclassified,
     odds_ratio,
     omalizumab,
+    omalizumab_events,
+    omalizumab_symptoms,
     persistence,
     rate_ratio,
     steroid_window,
@@ -29,7 +31,7 @@ from analysis.analyses import (
 )
 from analysis.analyses.gates import diagnostic_frame
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
-from pipelines import hazard_analyses, ladder_analyses, questions
+from pipelines import hazard_analyses, ladder_analyses, omalizumab_analyses, questions
 from pipelines.questions import Findings
 from pipelines.steps import Build
 
@@ -198,6 +200,35 @@ ANALYSES: tuple[Analysis, ...] = (
         "Omalizumab: doses against the tables, and free IgE as modelled from them.",
         ("pkpd.person", "pkpd.standing", "pkpd.threshold_interval", "pkpd.withdrawal", "pkpd.dose_check"),
         questions.ask_omalizumab,
+    ),
+    Analysis(
+        omalizumab_symptoms.ANALYSIS,
+        "Omalizumab: symptoms against modelled free IgE, and their return after a stop.",
+        (
+            "pkpd.symptom_point",
+            "pkpd.symptom_day",
+            "pkpd.symptom_response",
+            "pkpd.reemergence",
+            "pkpd.stop",
+            "pkpd.exacerbation",
+        ),
+        omalizumab_analyses.ask_symptoms,
+    ),
+    Analysis(
+        omalizumab_events.ANALYSIS,
+        "Omalizumab: exacerbations and stops against modelled free IgE and by class of dose.",
+        (
+            "pkpd.risk_interval",
+            "pkpd.dose_decision",
+            "pkpd.person",
+            "pkpd.stop",
+            "pkpd.dose_check",
+            "pkpd.threshold_interval",
+            "staged.condition",
+            "staged.visit",
+            "staged.adverse_event",
+        ),
+        omalizumab_analyses.ask_events,
     ),
     Analysis(
         joint_hazard.ANALYSIS,

@@ -80,7 +80,10 @@ DRAWS = {
     "cohort.control_sample": Draw(
         ("cohort.match_basis", "cohort.person_time", "spec.contrast", "spec.outcome"), draw_controls
     ),
-    "pkpd.standing": Draw(("pkpd.person", "pkpd.dose", "spec.study"), model_omalizumab),
+    "pkpd.standing": Draw(
+        ("pkpd.person", "pkpd.dose", "pkpd.stop", "pkpd.symptom_record", "pkpd.exacerbation", "spec.study"),
+        model_omalizumab,
+    ),
     # Written with the one before, from the same courses.
     **{
         f"pkpd.{name}": Draw(("pkpd.standing",), partial(_rows, f"pkpd.{name}"))

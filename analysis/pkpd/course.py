@@ -26,6 +26,7 @@ from analysis.pkpd.quantities import Floats, Integers, PkpdError
 STEPS_PER_DAY = 2
 # Parts of the first step after a dose; their ends lie at (part / parts)^POWER of it.
 PARTS, POWER = 12, 3.0
+MOST_STEPS = 64  # a day; who clears faster still is not followed
 FASTEST = 1.0  # what a step may eliminate of a free or bound amount, as rate times step
 
 
@@ -167,12 +168,24 @@ class _Motion:
         return np.stack((drug, ige, depot))
 
 
+def steps_needed(people: Individuals, *, at_least: int) -> int:
+    """Steps a day with which the fastest clearance of these persons is followed: `at_least`, doubled up to some MOST_STEPS."""
+    steps = at_least
+    while steps < MOST_STEPS and _fast(people, steps):
+        steps *= 2
+    return steps
+
+
 def _require_slow(people: Individuals, steps_per_day: int) -> None:
+    if fast := _fast(people, steps_per_day):
+        raise PkpdError(f"{fast} persons clear faster than {steps_per_day} steps a day follow")
+
+
+def _fast(people: Individuals, steps_per_day: int) -> int:
+    """Persons whose clearance takes more than FASTEST of a free or bound amount in a step."""
     rates = (
         people.drug_clearance / people.volume,
         people.ige_clearance / people.volume,
         people.complex_clearance / people.complex_volume,
     )
-    fast = int(np.count_nonzero(np.maximum.reduce(rates) > FASTEST * steps_per_day))
-    if fast:
-        raise PkpdError(f"{fast} persons clear faster than {steps_per_day} steps a day follow")
+    return int(np.count_nonzero(np.maximum.reduce(rates) > FASTEST * steps_per_day))

@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from analysis.pkpd.concentrations import Concentrations, concentrations, free_ige_ng_per_ml
-from analysis.pkpd.course import STEPS_PER_DAY, Course, Doses, integrate
+from analysis.pkpd.course import STEPS_PER_DAY, Course, Doses, integrate, steps_needed
 from analysis.pkpd.histories import Histories, histories
 from analysis.pkpd.parameters import Anchor, Individuals, ParameterSet, individuals
 from analysis.pkpd.quantities import Floats, Integers, PkpdError
@@ -62,7 +62,8 @@ def courses(
 
     deviations: as from `variability.draws`, arrays of one length; each person then has as many courses, the draws being the
     same for all. updated: `person_id` and a column a parameter, each person's own deviations, as of `individual_update.wide`;
-    persons without a row stay typical. Not both. Results are the same however persons are cut into pieces.
+    persons without a row stay typical. Not both. Where somebody clears faster than `steps_per_day` follow, steps are doubled for
+    everybody. Results are the same however persons are cut into pieces.
     Raises PkpdError where both are given, and as `histories.histories`, `parameters.individuals` and `course.integrate`.
     """
     if deviations is not None and updated is not None:
@@ -72,28 +73,38 @@ def courses(
         persons.select(pl.col("until_day").cast(pl.Int64).max()).item() if "until_day" in persons.columns else None
     )
     days = max(0, longest or 0)
-    fitting = BYTES_AT_ONCE // (8 * 8 * (days * steps_per_day + 1))
-    for given in histories(persons, doses, persons_at_once=max(1, min(MOST_AT_ONCE, fitting) // draws)):
+
+    def cut(steps: int) -> list[Histories]:
+        fitting = BYTES_AT_ONCE // (8 * 8 * (days * steps + 1))
+        return list(histories(persons, doses, persons_at_once=max(1, min(MOST_AT_ONCE, fitting) // draws)))
+
+    def typical(given: Histories) -> Individuals:
         drawn = {name: np.tile(values, len(given.person_id)) for name, values in (deviations or {}).items()}
         if updated is not None:
             own = pl.DataFrame({"person_id": given.person_id}).join(
                 updated, on="person_id", how="left", maintain_order="left"
             )
             drawn = {name: own[name].fill_null(0.0).to_numpy() for name in own.columns if name != "person_id"}
-        people = individuals(
+        return individuals(
             published,
             weight_kg=np.repeat(given.weight_kg, draws),
             baseline_ige_ng_per_ml=np.repeat(given.baseline_ige_ng_per_ml, draws),
             anchor=anchor,
             deviations=drawn,
         )
+
+    cuts = cut(steps_per_day)
+    # One number of steps for everybody, so that who is in a piece with whom changes nothing.
+    steps = max((steps_needed(typical(given), at_least=steps_per_day) for given in cuts), default=steps_per_day)
+    for given in cuts if steps == steps_per_day else cut(steps):
+        people = typical(given)
         column = (given.dose_person[:, None] * draws + np.arange(draws)).ravel()
         nmol = np.repeat(given.dose_mg * 1e3 / published.drug_molar_mass_kda, draws)
         course = integrate(
             people,
             Doses(day=np.repeat(given.dose_day, draws), person=column, amount=nmol),
             days=int(given.until_day.max()),
-            steps_per_day=steps_per_day,
+            steps_per_day=steps,
         )
         yield Piece(given, people, course, draws, published.model, anchor)
 

@@ -34,6 +34,8 @@ REPORT_TABLES: tuple[str, ...] = (
     "summary.exposure_time",
     "summary.ending_count",
     "pkpd.around_withdrawal",
+    "pkpd.class_course",
+    "pkpd.symptom_course",
     "quality.row_account",
     "quality.rule_result",
     "quality.unmapped",

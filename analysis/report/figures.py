@@ -15,7 +15,7 @@ from analysis.report import endings, people, specification, wording
 from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, PALE, STYLE, new_canvas, svg_text
 from analysis.report.forest import incidence, ladder
 from analysis.report.love import love
-from analysis.report.omalizumab import around_withdrawal
+from analysis.report.omalizumab_figures import around_withdrawal, by_class, loop
 from analysis.report.stacked import endings as stacked_endings
 from analysis.report.subgroup import subgroup_forest
 from analysis.report.view import Row, View, as_int
@@ -215,7 +215,9 @@ FIGURES = (
     Figure("ladder", "outcomes", "Odds ratios by level of exposure", ladder),
     Figure("subgroups", "outcomes", "Hazard ratios in subgroups", subgroup_forest),
     Figure("love", "comparability", "Balance before time zero", love),
-    Figure("around_withdrawal", "omalizumab", "Omalizumab and IgE around the last dose, modelled", around_withdrawal),
+    Figure("around_withdrawal", "omalizumab", "Omalizumab, IgE and symptoms around the last dose", around_withdrawal),
+    Figure("symptom_loop", "omalizumab", "Symptoms against free IgE, on the way down and back", loop),
+    Figure("free_ige_by_class", "omalizumab", "Free IgE by the usual dose, modelled", by_class),
     Figure("specification_hazard", "sensitivity", "Hazard ratio under each exposure rule", specification.hazard),
     Figure("specification_odds", "sensitivity", "Odds ratio under each exposure rule", specification.odds),
 )

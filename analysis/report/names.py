@@ -66,6 +66,8 @@ ANALYSES = {
     "joint_hazard": "hazard ratio of a pair",
     "time_zero_comparison": "odds ratio from time zero",
     "omalizumab_ige": "omalizumab and free IgE",
+    "omalizumab_symptoms": "symptoms and free IgE",
+    "omalizumab_events": "exacerbations, stops and free IgE",
 }
 ESTIMANDS = {
     "incidence_rate_per_100py": "rate per 100 person-years",

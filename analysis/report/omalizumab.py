@@ -1,14 +1,11 @@
 """Omalizumab: who could be modelled, doses against the tables, free IgE on treatment and after the last dose.
 
-Owns the tables and the figure of the section. Numbers come from `estimate.result` and `pkpd.around_withdrawal`.
+Owns these tables of the section; those of symptoms are in `omalizumab_symptoms.py`, its figures in `omalizumab_figures.py`.
 """
 
 from __future__ import annotations
 
-import matplotlib as mpl
-
 from analysis.analyses.omalizumab import ANALYSIS, CLASSES, COUNTED, DRUG, EVERYBODY, MODELLED
-from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, STYLE, new_canvas, svg_text
 from analysis.report.table import Column, Table
 from analysis.report.view import Row, View
 
@@ -31,11 +28,6 @@ PARTS = {  # estimand -> heading, column
         "After the last dose, where none follows for eight weeks: median days until free IgE is again at",
         "days",
     ),
-}
-QUANTITIES = {
-    "omalizumab_ug_per_ml": "omalizumab, µg/mL",
-    "free_ige_ng_per_ml": "free IgE, ng/mL",
-    "total_ige_ng_per_ml": "total IgE, ng/mL",
 }
 
 
@@ -88,38 +80,6 @@ def free_ige(view: View) -> list[Row]:
         for estimand, (heading, column) in PARTS.items()
         for found in view.estimates(analysis=ANALYSIS, estimand=estimand)
     ]
-
-
-def around_withdrawal(view: View) -> tuple[str, str] | None:
-    """Median and middle 80 % of persons: omalizumab, free and total IgE by day from the last dose."""
-    rows = view.rows("pkpd.around_withdrawal")
-    if not rows:
-        return None
-    with mpl.rc_context(STYLE):
-        canvas, axes = new_canvas(7.2, rows=3, ratios=(1, 1, 1))
-        for axis, (quantity, words) in zip(axes, QUANTITIES.items(), strict=True):
-            held = sorted((row for row in rows if row["quantity"] == quantity), key=lambda row: int(str(row["day"])))
-            days = [int(str(row["day"])) for row in held]
-            lower, median, upper = ([float(str(row[name])) for row in held] for name in ("lower", "median", "upper"))
-            axis.fill_between(days, lower, upper, color=BLUE, alpha=0.18, linewidth=0)
-            axis.plot(days, median, color=BLUE, linewidth=1.6)
-            axis.axvline(0, color=MUTED, linewidth=0.8, linestyle=(0, (4, 3)))
-            axis.set_ylabel(words)
-            axis.set_ylim(0, 1.05 * max(upper))
-            axis.grid(axis="y", color=LINE, linewidth=0.6)
-            if quantity == "free_ige_ng_per_ml":
-                axis.set_ylim(0, max(60.0, 1.05 * max(upper)))
-                axis.axhline(50, color=ORANGE, linewidth=1.0, linestyle=(0, (2, 2)))
-                axis.text(days[0], 50, " 50 ng/mL", va="bottom", ha="left", color=ORANGE, size=9)
-        axes[-1].set_xlabel("days from the last dose")
-    shown = [row for row in rows if row["quantity"] == "free_ige_ng_per_ml"]
-    before = next((row for row in shown if int(str(row["day"])) == 0), shown[0])
-    return svg_text(
-        canvas,
-        "around_withdrawal",
-        f"Modelled omalizumab, free and total IgE from 112 days before the last dose to 168 days after it, median and middle 80 % of "
-        f"{before['person_count']} persons; on the day of the last dose free IgE is {float(str(before['median'])):.0f} ng/mL.",
-    )
 
 
 TABLES = (

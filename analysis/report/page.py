@@ -150,7 +150,15 @@ def _omalizumab_section(view: View) -> Section:
         "table:omalizumab_standing",
         "table:omalizumab_doses",
         "table:omalizumab_free_ige",
+        "figure:free_ige_by_class",
         "figure:around_withdrawal",
+        "table:omalizumab_scored",
+        "table:omalizumab_delay",
+        "figure:symptom_loop",
+        "table:omalizumab_changes",
+        "table:omalizumab_return",
+        "table:omalizumab_events",
+        "table:omalizumab_by_dose",
     )
     return Section("omalizumab", "Omalizumab and free IgE", parts)
 

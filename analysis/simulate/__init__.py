@@ -24,18 +24,20 @@ from analysis.simulate.infections import (
     infection_hazards,
 )
 from analysis.simulate.negative_controls import control_codes, control_truth, draw_control_events
-from analysis.simulate.omalizumab import measured
+from analysis.simulate.omalizumab import drawn_baselines, measured
 from analysis.simulate.population import draw_population
 from analysis.simulate.profiles import DIRTY, PROFILES, profile_named
 from analysis.simulate.proxies import draw_proxies, flare_diagnoses, proxy_tables
 from analysis.simulate.reference import read_drugs
 from analysis.simulate.state import exposure_episodes, lagged_risk_time
+from analysis.simulate.symptoms import ASTHMA, exacerbation_diagnoses, planted_symptoms, symptom_truth
 from analysis.simulate.tables import (
     adverse_event_table,
     condition_table,
     death_table,
     diagnoses,
     discontinuation_table,
+    has_indication,
     observation_table,
     person_table,
     prescription_table,
@@ -85,7 +87,7 @@ def simulate_profile(
     size = profile.persons if persons is None else persons
     if not 0 < size < _MOST_PERSONS or seed < 0:
         raise SimulationError(f"persons must lie between 1 and {_MOST_PERSONS - 1} and the seed must not be negative")
-    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(10)]
+    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(11)]
     book = read_drugs(drugs, study=profile.study_drugs, background=profile.background_drugs)
     if book.look_back.max() > profile.history_days[0]:
         raise SimulationError(f"{profile.name}: history_days is shorter than the look-back of a drug")
@@ -134,6 +136,21 @@ def simulate_profile(
     ]
     if proxies:
         diagnosed.append(flare_diagnoses(profile, people, proxies, after=sum(part.height for part in diagnosed)))
+    omalizumab, symptoms = profile.omalizumab, None
+    if omalizumab:
+        baselines = drawn_baselines(omalizumab, records, book, rng=streams[9])
+        measurements = measured(omalizumab, baselines, observed_stop=timeline.observed_stop, rng=streams[9])
+        if omalizumab.symptoms:
+            symptoms = planted_symptoms(
+                omalizumab.symptoms,
+                baselines,
+                records,
+                book,
+                has_asthma=has_indication(profile, people, timeline, name=ASTHMA),
+                observed_stop=timeline.observed_stop,
+                rng=streams[10],
+            )
+            diagnosed.append(exacerbation_diagnoses(symptoms, after=sum(part.height for part in diagnosed)))
     tables = {
         "person": person_table(people),
         "observation_period": observation_table(people, timeline),
@@ -146,15 +163,17 @@ def simulate_profile(
         "condition": pl.concat(diagnosed),
         **(proxy_tables(proxies) if proxies else {}),
     }
-    if profile.omalizumab:
-        before = [tables["measurement"]] if "measurement" in tables else []
-        tables["measurement"] = pl.concat(
-            [*before, measured(profile.omalizumab, records, book, observed_stop=timeline.observed_stop, rng=streams[9])]
-        )
+    if omalizumab:
+        tables["measurement"] = pl.concat([*([tables["measurement"]] if "measurement" in tables else []), measurements])
+    persons_truth = truth_persons(people, timeline, book, infections)
+    if omalizumab and omalizumab.symptoms and symptoms:
+        tables["symptom_score"] = symptoms.scores
+        persons_truth = persons_truth.join(symptoms.persons, on="person_id", how="left", maintain_order="left")
     planted = planted_numbers(profile, people, timeline, book=book, expectations=expectations)
     return Simulation(
         tables=tables,
         truth=truth_document(profile, persons=size, seed=seed, planted=planted, expectations=expectations)
-        | {"negative_controls": control_truth(profile.negative_controls, controls)},
-        truth_person=truth_persons(people, timeline, book, infections),
+        | {"negative_controls": control_truth(profile.negative_controls, controls)}
+        | ({"symptoms": symptom_truth(omalizumab.symptoms)} if omalizumab and omalizumab.symptoms else {}),
+        truth_person=persons_truth,
     )

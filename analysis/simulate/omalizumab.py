@@ -6,6 +6,8 @@ chosen to make it right, too little or too much. Cells are those where the US an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
@@ -26,17 +28,32 @@ _ON_TREATMENT_DAYS = 90
 _DAYS_BEFORE = 60
 
 
-def measured(
-    plan: OmalizumabPlan, records: Records, book: DrugBook, *, observed_stop: Ints, rng: np.random.Generator
-) -> pl.DataFrame:
-    """Rows of table `measurement`: weight and total IgE before the first dose, and of some total IgE on treatment."""
+@dataclass(frozen=True, slots=True)
+class Baselines:
+    """Those who get omalizumab, one value a person: day of the first dose, and the true IgE in IU/mL and weight in kg before it."""
+
+    person: Ints
+    first: Ints
+    ige: Floats
+    weight: Floats
+
+
+def drawn_baselines(plan: OmalizumabPlan, records: Records, book: DrugBook, *, rng: np.random.Generator) -> Baselines:
+    """Weight and IgE before omalizumab by the classes of dosing that are planted."""
     is_ours = records.drug == book.position("omalizumab")
     person, place = np.unique(records.person[is_ours], return_index=True)
-    first = records.day[is_ours][place]
-    size = person.size
     shares = dict(plan.class_shares)
-    classes = np.array(list(RANGES))[rng.choice(len(RANGES), size=size, p=[shares[name] for name in RANGES])]
+    classes = np.array(list(RANGES))[rng.choice(len(RANGES), size=person.size, p=[shares[name] for name in RANGES])]
     ige, weight = (_drawn(classes, side, rng) for side in (0, 1))
+    return Baselines(person, records.day[is_ours][place], ige, weight)
+
+
+def measured(
+    plan: OmalizumabPlan, baselines: Baselines, *, observed_stop: Ints, rng: np.random.Generator
+) -> pl.DataFrame:
+    """Rows of table `measurement`: weight and total IgE before the first dose, and of some total IgE on treatment."""
+    person, first, ige, weight = baselines.person, baselines.first, baselines.ige, baselines.weight
+    size = person.size
     day = first - rng.integers(1, _DAYS_BEFORE, size=size)
     has_ige, has_weight = rng.random(size) >= plan.ige_missing_share, rng.random(size) >= plan.weight_missing_share
     again = (rng.random(size) < plan.on_treatment_ige_share) & (first + _ON_TREATMENT_DAYS < observed_stop[person])

@@ -22,6 +22,7 @@ from analysis.simulate.design import (
     Profile,
     ProxyPlan,
     SimulationError,
+    SymptomPlan,
 )
 
 _PAIR = PairPlan(
@@ -125,7 +126,7 @@ DEMO = Profile(
     last_entry=dt.date(2025, 6, 30),
     data_cut=dt.date(2025, 12, 31),
     negative_controls=_NEGATIVE_CONTROLS,
-    omalizumab=OmalizumabPlan(),
+    omalizumab=OmalizumabPlan(symptoms=SymptomPlan()),
     # First approvals for the indication used here (FDA): asthma for dupilumab, psoriasis for ixekizumab.
     on_market=(("dupilumab", dt.date(2018, 10, 19)), ("ixekizumab", dt.date(2016, 3, 22))),
     dose_mg=(
@@ -204,7 +205,7 @@ NULL = replace(
 )
 
 # The demonstration's world, to whose tables bad records are added (`dirty.py`).
-DIRTY = replace(DEMO, name="dirty")
+DIRTY = replace(DEMO, name="dirty", omalizumab=OmalizumabPlan())
 
 PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL, DIRTY)}
 

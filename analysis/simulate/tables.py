@@ -202,6 +202,14 @@ def condition_table(
     return diagnoses(person[order], day=day[order], code=codes.gather(indication[order]), after=0)
 
 
+def has_indication(profile: Profile, people: Population, timeline: Timeline, *, name: str) -> Flags:
+    """Who has that indication in `condition_table`, by person."""
+    place = [reason.name for reason in profile.indications].index(name)
+    has_second = people.has_two | timeline.has_pair
+    found: Flags = (people.first_indication == place) | (has_second & (people.second_indication == place))
+    return found
+
+
 def diagnoses(person: Ints, *, day: Ints, code: pl.Series, after: int, setting: str = "outpatient") -> pl.DataFrame:
     """Rows of table `condition`: primary ICD-10 diagnoses, numbered on from `after`."""
     return pl.DataFrame(

@@ -72,7 +72,7 @@ def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Dat
             name = str(component["outcome_id"])
             if composite:
                 members.append((outcome.id, name, component["label"] or name.replace("_", " ")))
-            codes += [(outcome.id, name, *code) for code in _component_codes(component)]
+            codes += [(outcome.id, name, *code) for code in component_codes(component)]
             terms += [
                 (outcome.id, name, term) for term in _split(component["meddra_pt_names"]) if not term.startswith("any ")
             ]
@@ -125,7 +125,8 @@ def _split(text: str | None) -> list[str]:
     return [part.strip().lower() for part in (text or "").split(";") if part.strip()]
 
 
-def _component_codes(component: Mapping[str, str | None]) -> Iterator[tuple[str, str, bool]]:
+def component_codes(component: Mapping[str, str | None]) -> Iterator[tuple[str, str, bool]]:
+    """Codes of an outcome of the reference: vocabulary, prefix as it is compared, and whether it is an exclusion."""
     for vocabulary, column in REFERENCE_VOCABULARIES.items():
         for suffix, exclusion in (("include", False), ("exclude", True)):
             for code in _split(component.get(f"{column}_{suffix}")):

@@ -18,6 +18,7 @@ from analysis.study.code_map import code_forms
 from analysis.study.conditions import charlson_rows, indication_rows
 from analysis.study.induction import check_induction, induction_rows, planned_covers, planned_days
 from analysis.study.outcomes import check_controls, outcome_tables
+from analysis.study.pkpd_tables import pkpd_tables
 from analysis.study.read import StudyError, nearest
 from analysis.study.rules import DrugPolicy, policy_rows, rule_rows
 from analysis.study.spec import RESERVED_IDS, Drug, StudySpec
@@ -92,6 +93,7 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
             "charlson_code": charlson_rows(reference["condition"]),
         }
         | outcomes
+        | pkpd_tables(spec.pkpd, reference["outcome"])
     )
 
 
