@@ -37,6 +37,7 @@ from analysis.disclosure_matched import withhold_matched, withhold_misclassified
 from analysis.disclosure_omalizumab import withhold_omalizumab
 from analysis.disclosure_persistence import thinned_curve, withhold_persistence
 from analysis.disclosure_subgroup import withhold_subgroups
+from analysis.disclosure_symptoms import withhold_symptoms
 from analysis.disclosure_time_zero import thinned_diagnostics, withhold_time_zero
 from analysis.suppression import Sum, hidden_cells, is_small, whole
 
@@ -74,6 +75,7 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     withhold_rate_ratios(rows, hide.row)
     withhold_misclassified(rows, hide.row)
     withhold_omalizumab(rows, hide.row, minimum_count)
+    withhold_symptoms(rows, hide.received, hide.row, minimum_count)
     withhold_components(rows, hide.received, hide.row, minimum_count)
     near = _near_margins(hide, margins)
     shown["estimate.result"] = pl.DataFrame(rows, schema=result.schema)

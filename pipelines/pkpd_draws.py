@@ -32,7 +32,7 @@ _CLASS_DAYS = range(0, 197, 7)
 _INTERVAL_DAYS = 28  # a dose still acts on treatment so long
 # Persons and draws behind the band of persons who differ from typical ones. Lowe's variance of absorption is put aside: it makes one
 # person in ten need two weeks to the suppression that labels give as an hour.
-_DRAWN_PERSONS, _DRAWS = 100, 40
+_DRAWN_PERSONS, _DRAWS = 300, 20
 _LAST_DOSES_DAYS = (
     365  # of a treatment whose end is drawn: what was given before is eliminated when the shown days begin
 )

@@ -26,7 +26,7 @@ ANALYSIS = "omalizumab_symptoms"
 POPULATION, STOPPED = "scored", "responders_who_stopped"
 EVERYBODY = "all"
 RESPONSES = (EVERYBODY, RESPONDER, NON_RESPONDER)
-FITTED = "in the half-times"
+FITTED, FOLLOWED = "in the half-times", "followed for a return"
 ONSET, OFFSET, BOTH = "onset", "offset", "onset and offset"
 AGAINST_FREE_IGE, AGAINST_EFFECT = "against free IgE", "against the delayed effect"
 PER_DOUBLING = "points for each doubling of free IgE"
@@ -173,7 +173,7 @@ def _returns(scored: Scored, base: dict[str, str], confidence: float) -> list[Es
         "stopped because the drug had failed": responders.filter(failed).height,
         "stopped within 84 days": responders.filter(~failed & early).height,
         "without scores that could tell": responders.filter(~failed & ~early & unseen).height,
-        "followed for a return": eligible.height,
+        FOLLOWED: eligible.height,
     }
     found = [
         _estimate(asked, "count", level, Answer(method="count", value=float(number), person_count=number))

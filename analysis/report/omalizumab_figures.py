@@ -77,7 +77,11 @@ def _level(axis: Axes, rows: list[Row], words: str) -> None:
             axis.plot(days, line, color=BLUE, linewidth=0.9, linestyle=(0, (3, 2)))
         top = max(top, *upper)
     axis.set_ylabel(words)
-    axis.set_ylim(0, 1.05 * max(top, 60.0 if words.startswith("free") else 0.0))
+    if words.startswith("free"):
+        axis.set_yscale("log")  # a tenth of what it is before treatment would lie on the axis
+        axis.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axis.set_ylim(0, 1.05 * top)
 
 
 def _mark_fifty(axis: Axes) -> None:
@@ -145,7 +149,7 @@ def loop(view: View) -> tuple[str, str] | None:
     return svg_text(
         canvas,
         "symptom_loop",
-        f"Median score against median modelled free IgE in four-week bins, from before the first dose on treatment and after the last dose; "
+        f"Median score against median modelled free IgE in four-week bins, from before the first dose on treatment and after the last; "
         f"{persons} responders in the first bin. Where the two ways lie apart, symptoms lag behind free IgE.",
     )
 
@@ -194,6 +198,6 @@ def by_class(view: View) -> tuple[str, str] | None:
     return svg_text(
         canvas,
         "free_ige_by_class",
-        "Modelled free IgE on treatment by how the usual dose compares with the dosing table, median and middle 80 % of persons, before the "
+        "Modelled free IgE on treatment by how the usual dose compares with the dosing table, median and middle 80 % of persons, before a "
         "dose of the day; the broken line is 50 ng/mL.",
     )

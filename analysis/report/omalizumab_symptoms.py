@@ -30,7 +30,7 @@ _DELAY = (
     ("half_time_days", symptoms.BOTH, "half-time of the effect, days", "days"),
     ("half_time_days", symptoms.ONSET, "half-time while symptoms go, days", "days"),
     ("half_time_days", symptoms.OFFSET, "half-time while symptoms come back, days", "days"),
-    ("test", "onset over offset", "the one over the other (P of equality in the estimates)", "ratio"),
+    ("test", "onset over offset", "the first of the two over the second (P in the estimates)", "ratio"),
     ("hysteresis_index", symptoms.AGAINST_FREE_IGE, "loop area against free IgE (0: no delay)", "excess"),
     ("hysteresis_index", symptoms.AGAINST_EFFECT, "loop area against the delayed effect", "excess"),
     ("correlation", "", "correlation of worse scores with free IgE, within persons", "excess"),
@@ -71,7 +71,17 @@ def _row(found: Row | None, name: str, column: str, group: str) -> list[Row]:
 def scored(view: View) -> list[Row]:
     """Who has scores, and who is a responder."""
     rows: list[Row] = []
-    for row in view.estimates(analysis=symptoms.ANALYSIS, estimand="count"):
+    order = {
+        name: place for place, name in enumerate(("with scores", RESPONDER, NON_RESPONDER, "responders who stopped"))
+    }
+    counts = sorted(
+        view.estimates(analysis=symptoms.ANALYSIS, estimand="count"),
+        key=lambda row: (
+            str(row["stratum"]), row["population"] != symptoms.POPULATION, order.get(str(row["level"]), len(order)),
+            row["level"] in (symptoms.FITTED, symptoms.FOLLOWED), str(row["level"]),
+        ),
+    )  # fmt: skip
+    for row in counts:
         instrument = _instrument_words(_stratum(row)["instrument"])
         group = instrument if row["population"] == symptoms.POPULATION else f"{instrument}: responders and their stops"
         rows.append(
@@ -179,7 +189,7 @@ def by_dose(view: View) -> list[Row]:
                     "group": group, "name": CLASS_WORDS[level], "persons": known["person_count"] if known else None,
                     "events": rate["event_count"] if rate else None, "share": share, "rate": rate,
                     "ratio": view.estimate(**struck, estimand="incidence_rate_ratio", level=level),
-                    "is_withheld": bool(known) and known["status"] == "suppressed",
+                    "is_withheld": known is not None and known["status"] == "suppressed",
                 }
             )  # fmt: skip
     return rows
@@ -192,7 +202,7 @@ _NUMBERS = (
     Column("percent", "% (limits)", "percent", is_optional=True),
     Column("rate", "Per 100 person-years (limits)", "rate", is_optional=True),
     Column("ratio", "Ratio (limits)", "ratio", is_optional=True),
-    Column("number", "Value (limits)", "number", is_optional=True),
+    Column("excess", "Value (limits)", "excess", is_optional=True),
 )
 TABLES = (
     Table(
@@ -238,8 +248,8 @@ TABLES = (
         "Symptoms after a stop",
         (Column("name", "What"), *_NUMBERS),
         returns,
-        "Responders who stopped after 84 days or more, and not because the drug had failed. Back: half of the gain and what matters lost in "
-        "scores over at least a week. A restart and the last score censor; another biologic and death compete (shares) or censor (median). "
+        "Responders who stopped after 84 days or more, and not because the drug had failed. Back: half of the gain and what matters lost "
+        "in scores over at least a week. A restart and the last score censor; another biologic and death compete (shares) or censor (median). "
         "A return is dated by the score that shows it, so that it was earlier; predicted: the effect of modelled free IgE.",
         NO_SCORES,
     ),
@@ -249,8 +259,8 @@ TABLES = (
         "Exacerbations and stops by free IgE",
         (Column("name", "What"), *_NUMBERS),
         against_free_ige,
-        "Free IgE as modelled before, from doses before. It is high where somebody stopped or came late, which has reasons: no effect of free "
-        "IgE can be read from these ratios.",
+        "Free IgE as modelled before, from doses before. It is high where somebody stopped or came late, which has reasons: no effect of "
+        "free IgE can be read from these ratios.",
         "Not assessable: nobody can be modelled.",
     ),
     Table(
