@@ -106,7 +106,8 @@ TINY = {
         1            | 1         | r50.9  | ICD10CM     | 2020-06-01
         2            | 2         | V10    | -           | 2020-06-01
         3            | 1         | J45.50 | ICD10CM     | 2019-06-01
-        4            | 1         | J45.50 | ICD10CM     | 2019-07-01""",
+        4            | 1         | J45.50 | ICD10CM     | 2019-07-01
+        5            | 1         | J45.901 | ICD10CM    | 2020-06-01""",
     "visit": "visit_id | person_id | visit_type | start_datetime\n1 | 1 | inpatient | 2020-06-01 08:00:00",
     "measurement": "measurement_id | person_id | test | datetime | value | unit\n1 | 1 | IgE | 2020-06-01 08:00:00 | 120.5 | IU/mL",
     "symptom_score": "person_id | instrument | date | value\n1 | act | 2020-06-01 | 20",

@@ -249,7 +249,8 @@ TABLES = (
         (Column("name", "What"), *_NUMBERS),
         returns,
         "Responders who stopped after 84 days or more, and not because the drug had failed. Back: half of the gain and what matters lost "
-        "in scores over at least a week. A restart and the last score censor; another biologic and death compete (shares) or censor (median). "
+        "in scores over at least a week. A restart and the last score censor; another biologic and death compete (shares) or censor "
+        "(median). "
         "A return is dated by the score that shows it, so that it was earlier; predicted: the effect of modelled free IgE.",
         NO_SCORES,
     ),

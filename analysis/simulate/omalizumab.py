@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from analysis.simulate.design import OmalizumabPlan
 from analysis.simulate.dosing import Records
+from analysis.simulate.omalizumab_design import OmalizumabPlan
 from analysis.simulate.reference import DrugBook, Floats, Ints
 from analysis.simulate.tables import dates, ids_of, numbered
 

@@ -17,13 +17,12 @@ from analysis.simulate.design import (
     Indication,
     InfectionPlan,
     NegativeControl,
-    OmalizumabPlan,
     PairPlan,
     Profile,
     ProxyPlan,
     SimulationError,
-    SymptomPlan,
 )
+from analysis.simulate.omalizumab_design import OmalizumabPlan, SymptomPlan
 
 _PAIR = PairPlan(
     hazard_per_month=(

@@ -14,9 +14,10 @@ import polars as pl
 
 from analysis.pkpd.courses import courses
 from analysis.pkpd.parameters import Parameter, ParameterSet
-from analysis.simulate.design import DAYS_PER_YEAR, SymptomPlan
+from analysis.simulate.design import DAYS_PER_YEAR
 from analysis.simulate.dosing import Records
 from analysis.simulate.omalizumab import Baselines
+from analysis.simulate.omalizumab_design import SymptomPlan
 from analysis.simulate.reference import DrugBook, Flags, Floats, Ints
 from analysis.simulate.tables import dates, diagnoses, ids_of, person_ids
 
@@ -230,16 +231,19 @@ def _returned(effect: Floats, days: Ints, last: int) -> int:
 
 
 def _struck(hazard: Floats, chance: Floats) -> list[int]:
-    """Days on which the cumulative hazard reaches the next exponential draw, 21 days apart at least."""
+    """Days on which the cumulative hazard reaches the next exponential draw, 21 days apart at least.
+
+    hazard: before day 0, and after each day.
+    """
     found: list[int] = []
     reached, start = 0.0, 0
     for draw in chance:
         reached = hazard[start] - np.log1p(-draw)
-        day = int(np.searchsorted(hazard, reached, side="left"))
-        if day >= hazard.size:
+        day = int(np.searchsorted(hazard, reached, side="left")) - 1
+        start = day + _LEAST_APART_DAYS
+        if day + 1 >= hazard.size:
             break
         found.append(day)
-        start = day + _LEAST_APART_DAYS
         if start >= hazard.size:
             break
     return found

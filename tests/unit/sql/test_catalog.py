@@ -16,6 +16,8 @@ from tests.whole_run import FEVER, MATCHED, STOCK_TOO, TINY, built, small_study,
 LAST_KEYS = {
     "staged.person": {"i.person_source_value"},
     "pkpd.person": {"m.measurement_id"},
+    "pkpd.stop": {"d.dose_date", "e.episode_number"},
+    "pkpd.exacerbation": {"r.record_date"},  # days, one a row
     "staged.observation_period": {"c.stop_date", "p.stop_date"},  # rows that still tie are equal
     "exposure.window": {"r.prescription_id", "d.start_date", "p.start_date", "n.start_date"},  # the key of a dose day
     "exposure.handling": {"g.bridges_hospital_stays"},

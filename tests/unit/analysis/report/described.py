@@ -94,10 +94,40 @@ def quality_frames(*, has_outcomes: bool) -> dict[str, pl.DataFrame]:
             orient="row",
         ),
         "pkpd.around_withdrawal": pl.DataFrame(
-            [(name, day, 40, 1.0, 2.0 + day / 100, 3.0) for name in QUANTITIES for day in (0, 7, 14)],
-            schema=["quantity", "day", "person_count", "lower", "median", "upper"],
+            [
+                (name, persons, day, 40, 1.0, 2.0 + day / 100, 3.0)
+                for name in QUANTITIES
+                for persons in ("typical", "individual")
+                for day in (0, 7, 14)
+            ],
+            schema=["quantity", "persons", "day", "person_count", "lower", "median", "upper"],
             orient="row",
         ),
+        "pkpd.class_course": pl.DataFrame(
+            [("eu", name, day, 40, 10.0, 20.0, 30.0) for name in ("as_table", "under") for day in (7, 14)],
+            schema=["table_name", "dose_class", "day", "person_count", "lower", "median", "upper"],
+            orient="row",
+        ),
+        "pkpd.symptom_course": pl.DataFrame(
+            [
+                ("act", response, since, day, 40, 10.0, 14.0, 18.0, 20.0 + day)
+                for response in ("responder", "non_responder")
+                for since in ("first_dose", "last_dose")
+                for day in (0, 28, 56)
+            ],
+            schema=[
+                "instrument_id",
+                "response",
+                "since",
+                "day",
+                "person_count",
+                "lower",
+                "median",
+                "upper",
+                "free_ige_ng_per_ml",
+            ],
+            orient="row",
+        ),  # fmt: skip
         "meta.previous_rule": pl.DataFrame(
             [("DQ030", "prescription", "days_supply", 7, "fail")],
             schema=["rule_id", "table_name", "field", "rows_failed", "status"],

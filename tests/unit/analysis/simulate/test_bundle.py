@@ -38,7 +38,7 @@ def test_two_writes_of_two_runs_are_byte_identical(
     write_simulation(again, tmp_path / "two")
     assert _digests(tmp_path / "one") == _digests(tmp_path / "two")
     assert sorted(path.name for path in paths) == sorted(_digests(tmp_path / "one"))
-    assert len(paths) == 10
+    assert len(paths) == 11
 
 
 @pytest.mark.parametrize("threads", [1, 4])

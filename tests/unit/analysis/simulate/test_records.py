@@ -25,10 +25,11 @@ _COLUMNS = {
     "discontinuation": {"person_id", "drug_source_value", "stop_date", "reason"},
     "condition": {"condition_id", "person_id", "code", "code_system", "start_date", "position", "setting"},
     "measurement": {"measurement_id", "person_id", "test", "datetime", "value", "unit"},
+    "symptom_score": {"person_id", "instrument", "date", "value"},
 }  # fmt: skip
 _DATED = [
     ("prescription", "start_date"), ("adverse_event", "onset_date"), ("discontinuation", "stop_date"),
-    ("condition", "start_date"),
+    ("condition", "start_date"), ("symptom_score", "date"),
 ]  # fmt: skip
 
 
