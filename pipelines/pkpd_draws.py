@@ -49,7 +49,7 @@ def model_omalizumab(build: Build) -> int:
     persons, doses = build.warehouse.read("pkpd.person"), build.warehouse.read("pkpd.dose")
     made = {name: _nothing(name) for name in TABLES}
     if persons.height:
-        people, given = _people(persons), _in_days(persons, doses)
+        people, given = people_of(persons), in_days(persons, doses)
         told = assessed(people, given.select("person_id", "day", "dose_mg"))
         made["standing"] = told.join(people.select("person_id", "until_day"), on="person_id")
         made["dose_check"] = _doses_checked(build, persons, given)
@@ -67,14 +67,14 @@ def model_omalizumab(build: Build) -> int:
     return made["standing"].height
 
 
-def _in_days(persons: pl.DataFrame, doses: pl.DataFrame) -> pl.DataFrame:
+def in_days(persons: pl.DataFrame, doses: pl.DataFrame) -> pl.DataFrame:
     """Doses with their day from the first one."""
     return doses.join(persons.select("person_id", "first_date"), on="person_id").with_columns(
         day=(pl.col("dose_date") - pl.col("first_date")).dt.total_days()
     )
 
 
-def _people(persons: pl.DataFrame) -> pl.DataFrame:
+def people_of(persons: pl.DataFrame) -> pl.DataFrame:
     """Persons as the model takes them, modelled to the end of observed time and at least to the last dose."""
     last = (pl.col("last_date") - pl.col("first_date")).dt.total_days()
     end = (pl.col("observed_stop_date") - pl.col("first_date")).dt.total_days() - 1
@@ -85,7 +85,7 @@ def _modelled(build: Build, modelled: Modelled, checked: pl.DataFrame) -> dict[s
     settings, people, doses = build.spec.pkpd, modelled.people, modelled.doses
     stops = modelled.stops.select("person_id", "last_dose_day", "until_day")
     records, at_risk = build.warehouse.read("pkpd.symptom_record"), _at_risk(build, modelled)
-    decisions = _dose_decisions(modelled)
+    decisions = dose_decisions(modelled)
     on_class, drawn = _class_days(people, modelled.stops), drawn_days(build, records, modelled)
     asked = pl.concat(
         [
@@ -198,7 +198,7 @@ def _at_risk(build: Build, modelled: Modelled) -> pl.DataFrame:
     )
 
 
-def _dose_decisions(modelled: Modelled) -> pl.DataFrame:
+def dose_decisions(modelled: Modelled) -> pl.DataFrame:
     """Doses from the second on of which it is known whether treatment went on after them: rows of `pkpd.dose_decision` but free IgE.
 
     Up to the last before the first stop; of those who did not stop all but the last. On each dose day free IgE is at its trough, so

@@ -56,6 +56,6 @@ class Pkpd(Section):
         1_000, description="Persons are drawn again so often for the limits of half-times."
     )
     ige_lag_days: Annotated[int, Field(ge=0, le=365)] = Field(
-        7,
-        description="Exacerbations are set against free IgE modelled so many days before; stops at least 28 days before.",
+        1,
+        description="Exacerbations are set against free IgE modelled so many days before.",
     )

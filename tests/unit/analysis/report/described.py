@@ -127,7 +127,7 @@ def quality_frames(*, has_outcomes: bool) -> dict[str, pl.DataFrame]:
                 "free_ige_ng_per_ml",
             ],
             orient="row",
-        ),  # fmt: skip
+        ),
         "meta.previous_rule": pl.DataFrame(
             [("DQ030", "prescription", "days_supply", 7, "fail")],
             schema=["rule_id", "table_name", "field", "rows_failed", "status"],
