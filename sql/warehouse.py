@@ -212,6 +212,7 @@ SCHEMAS = (
     "staged",
     "exposure",
     "cohort",
+    "care",
     "summary",
     "pkpd",
     "estimate",
