@@ -23,13 +23,15 @@ from analysis.analyses import (
     omalizumab,
     persistence,
     rate_ratio,
+    reaction_latency,
+    reactions,
     steroid_window,
     subgroup,
     time_zero_groups,
 )
 from analysis.analyses.gates import diagnostic_frame
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
-from pipelines import hazard_analyses, ladder_analyses, questions
+from pipelines import event_analyses, hazard_analyses, ladder_analyses, questions
 from pipelines.questions import Findings
 from pipelines.steps import Build
 
@@ -198,6 +200,30 @@ ANALYSES: tuple[Analysis, ...] = (
         "Omalizumab: doses against the tables, and free IgE as modelled from them.",
         ("pkpd.person", "pkpd.standing", "pkpd.threshold_interval", "pkpd.withdrawal", "pkpd.dose_check"),
         questions.ask_omalizumab,
+    ),
+    Analysis(
+        reactions.ANALYSIS,
+        "Reactions after administered doses, by person, dose and time.",
+        (
+            "summary.reaction_count",
+            "summary.reaction_time",
+            "summary.drug_use",
+            "reference.benchmark",
+            "cohort.assessable_outcome",
+        ),
+        event_analyses.after_doses,
+    ),
+    Analysis(
+        reaction_latency.ANALYSIS,
+        "Time from administered doses to reactions, and what policies of observation would have seen.",
+        (
+            "summary.reaction_latency",
+            "summary.reaction_policy",
+            "care.administration",
+            "staged.adverse_event",
+            "cohort.assessable_outcome",
+        ),
+        event_analyses.latencies,
     ),
     Analysis(
         joint_hazard.ANALYSIS,

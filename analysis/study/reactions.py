@@ -52,5 +52,10 @@ def reaction_window_rows(settings: Reactions) -> pl.DataFrame:
             "window_days": [value // HOURS_PER_DAY for value in hours],
             "is_primary": [value == settings.window_hours for value in hours],
         },
-        schema={"window_hours": pl.Int64, "window_minutes": pl.Int64, "window_days": pl.Int64, "is_primary": pl.Boolean},
+        schema={
+            "window_hours": pl.Int64,
+            "window_minutes": pl.Int64,
+            "window_days": pl.Int64,
+            "is_primary": pl.Boolean,
+        },
     ).sort("window_hours")
