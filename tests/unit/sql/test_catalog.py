@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from pipelines.steps import Build
 from sql.catalog import ROOT, CatalogError, breaches, parse, queries, tables, transpiled
-from tests.whole_run import FEVER, MATCHED, STOCK_TOO, TINY, built, small_study, write_csv
+from tests.whole_run import FEVER, MATCHED, REACTION, STOCK_TOO, TINY, built, small_study, write_csv
 
 # The column that makes the order of a table's windows total: without it rows that tie may come in any order.
 LAST_KEYS = {
@@ -41,6 +41,8 @@ LAST_KEYS = {
     "cohort.monotherapy": {"a.start_date", "c.start_date"},
     "cohort.combination": {"c.episode_number", "o.overall_number"},
     "cohort.attrition": {"a.outcome_id"},
+    "care.administration": {"g.dose_date"},
+    "care.reaction": {"t.dose_date"},
     "summary.exposure_cell": {"i.start_date"},
     "summary.after_stop_count": {"a.episode_number"},
 }  # fmt: skip
@@ -181,7 +183,7 @@ def test_every_reference_file_has_a_contract() -> None:
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     folder: Path = tmp_path_factory.mktemp("contract")
     yield built(
-        small_study(exposure_rule=STOCK_TOO, contrast=MATCHED, outcome=[FEVER]),
+        small_study(exposure_rule=STOCK_TOO, contrast=MATCHED, outcome=[FEVER, REACTION], reactions={"window_hours": 96}),
         write_csv(folder / "source", **TINY),
         folder / "build.duckdb",
     )
