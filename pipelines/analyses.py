@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from analysis.analyses import (
+    adverse_events,
     components,
     discontinuation,
     drug_class,
@@ -21,6 +22,7 @@ from analysis.analyses import (
     misclassified,
     odds_ratio,
     omalizumab,
+    opportunistic_group,
     persistence,
     rate_ratio,
     reaction_latency,
@@ -224,6 +226,23 @@ ANALYSES: tuple[Analysis, ...] = (
             "cohort.assessable_outcome",
         ),
         event_analyses.latencies,
+    ),
+    Analysis(
+        adverse_events.ANALYSIS,
+        "Adverse events by system organ class and term: rates, differences, days from the last dose, and a screen.",
+        (
+            "summary.adverse_event_count",
+            "summary.adverse_event_class",
+            "summary.adverse_event_onset",
+            "summary.regimen_dose",
+        ),
+        event_analyses.by_term,
+    ),
+    Analysis(
+        opportunistic_group.ANALYSIS,
+        "Incidence of groups of opportunistic infections by ladder level.",
+        ("summary.infection_group_count", "cohort.assessable_outcome"),
+        event_analyses.infection_groups,
     ),
     Analysis(
         joint_hazard.ANALYSIS,

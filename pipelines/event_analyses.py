@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from analysis.analyses import reaction_latency, reactions
+from analysis.analyses import adverse_events, opportunistic_group, reaction_latency, reactions
 from analysis.estimate.result import Estimate
 from pipelines.asked import assessable_outcomes
 from pipelines.steps import Build
@@ -64,3 +64,36 @@ def latencies(build: Build) -> tuple[list[Estimate], None]:
         assessable=assessable_outcomes(build),
         has_times=all(times),
     ), None
+
+
+def by_term(build: Build) -> tuple[list[Estimate], None]:
+    """Adverse events by system organ class and term."""
+    read, spec = build.warehouse.read, build.spec
+    frames = adverse_events.Frames(
+        counts=read("summary.adverse_event_count"),
+        classes=read("summary.adverse_event_class"),
+        onsets=read("summary.adverse_event_onset"),
+        doses=read("summary.regimen_dose"),
+    )
+    settings = adverse_events.Settings(
+        rule=spec.primary_rule,
+        confidence=spec.analysis.confidence_level,
+        pair_minimum_persons=spec.case_control.pair_minimum_persons,
+        screen_minimum_count=spec.adverse_events.screen_minimum_count,
+    )
+    return adverse_events.adverse_events(frames, settings), None
+
+
+def infection_groups(build: Build) -> tuple[list[Estimate], None]:
+    """Groups of opportunistic infections."""
+    counts, held = build.warehouse.read("summary.infection_group_count"), assessable_outcomes(build)
+    return [
+        estimate
+        for outcome in build.spec.outcome
+        if (outcome.based_on or outcome.id) == "opportunistic_infection"
+        for estimate in opportunistic_group.opportunistic_groups(
+            opportunistic_group.of_outcome(counts, outcome.id),
+            confidence=build.spec.analysis.confidence_level,
+            is_assessable=outcome.id in held,
+        )
+    ], None

@@ -183,7 +183,9 @@ def test_every_reference_file_has_a_contract() -> None:
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     folder: Path = tmp_path_factory.mktemp("contract")
     yield built(
-        small_study(exposure_rule=STOCK_TOO, contrast=MATCHED, outcome=[FEVER, REACTION], reactions={"window_hours": 96}),
+        small_study(
+            exposure_rule=STOCK_TOO, contrast=MATCHED, outcome=[FEVER, REACTION], reactions={"window_hours": 96}
+        ),
         write_csv(folder / "source", **TINY),
         folder / "build.duckdb",
     )
