@@ -9,6 +9,7 @@ import polars as pl
 
 from analysis.analyses import (
     adverse_events,
+    benchmark_comparison,
     components,
     discontinuation,
     drug_class,
@@ -249,5 +250,21 @@ ANALYSES: tuple[Analysis, ...] = (
         "Hazard ratios of pairs of study drugs, and their interaction.",
         ("cohort.person_time", "cohort.assessable_outcome"),
         questions.ask_joint_hazard,
+    ),
+    Analysis(
+        benchmark_comparison.ANALYSIS,
+        "Literature values beside our estimates of the same question: compatible or not.",
+        (
+            "reference.benchmark",
+            "reference.benchmark_estimate",
+            "estimate.discontinuation",
+            "estimate.persistence",
+            "estimate.anaphylaxis",
+            "estimate.reaction_latency",
+            "estimate.matched_odds_ratio",
+            "estimate.infection_odds_ratio",
+            "estimate.class_odds_ratio",
+        ),
+        event_analyses.benchmarks,
     ),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from analysis.analyses import adverse_events, opportunistic_group, reaction_latency, reactions
+from analysis.analyses import adverse_events, benchmark_comparison, opportunistic_group, reaction_latency, reactions
 from analysis.estimate.result import Estimate
 from pipelines.asked import assessable_outcomes
 from pipelines.steps import Build
@@ -97,3 +97,15 @@ def infection_groups(build: Build) -> tuple[list[Estimate], None]:
             is_assessable=outcome.id in held,
         )
     ], None
+
+
+def benchmarks(build: Build) -> tuple[list[Estimate], None]:
+    """Our estimates beside the literature values of the same question; the other analyses are stored before."""
+    read, mapping = build.warehouse.read, build.warehouse.read("reference.benchmark_estimate")
+    return benchmark_comparison.benchmark_comparison(
+        read("reference.benchmark"),
+        mapping,
+        read("estimate.result").filter(pl.col("analysis").is_in(mapping["analysis"].unique().implode())),
+        rule=build.spec.primary_rule,
+        confidence=build.spec.analysis.confidence_level,
+    ), None

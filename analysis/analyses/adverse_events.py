@@ -58,9 +58,9 @@ class Frames:
 
 
 def stratum(organ_class: str, term: str, event_class: str, *others: str) -> str:
-    """`name=value` pairs in byte order; all terms, all organ classes and any class are left out."""
+    """`name=value` pairs in byte order; all terms, any class, and organ classes that are all or not given are left out."""
     pairs = {"class": event_class, "organ_class": organ_class, "term": term}
-    named = [f"{name}={value.replace(';', ',')}" for name, value in pairs.items() if value not in (ALL, ANY)]
+    named = [f"{name}={value.replace(';', ',')}" for name, value in pairs.items() if value not in (ALL, ANY, NOT_GIVEN)]
     return ";".join(sorted([*named, *others]))
 
 
