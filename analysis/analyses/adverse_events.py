@@ -22,6 +22,7 @@ from analysis.estimate.sample_median import sample_median
 ANALYSIS = "adverse_event_rate"
 ALL_EVENTS, FIRST_EVENTS, SCREEN = "all_events", "first_events", "screen"
 ALL, NOT_GIVEN, ANY = "all", "not given", "any"
+RECORDS, SAYING = "records", "records that say"
 LADDER = "study_drugs"
 LEVELS = ("0", "1", ">=2")
 NAMED_LEVELS = {"1": "one", ">=2": "several"}
@@ -73,6 +74,7 @@ def adverse_events(frames: Frames, settings: Settings) -> list[Estimate]:
     * `rate_difference_per_100py`: several study drugs less one, and each pair less each of its drugs alone, of all events.
     * `rate_per_10000_administrations`: of a regimen whose drugs are all recorded as administrations.
     * `median_time_days` and shares by bin: days from the latest dose or other record of a study drug.
+    * `count`: the records, and those of them that say whether they are of a class.
     * `information_component`: a screen for terms under a regimen, not a risk; fewer events than the least count have none.
 
     `stratum` names class, organ class and term. A class that no record tells of is `not_assessable`, a term without an event 0 with an
@@ -80,7 +82,7 @@ def adverse_events(frames: Frames, settings: Settings) -> list[Estimate]:
     of one person are taken as independent, so that limits of `all_events` are too narrow where a few persons have most.
     """
     told = {str(row["event_class"]): row for row in frames.classes.iter_rows(named=True)}
-    found = list(_untold(told, settings))
+    found = [*_untold(told, settings), *_saying(told, settings)]
     counts = frames.counts.filter(
         pl.col("event_class").is_in([name for name, row in told.items() if row["is_assessable"]])
     )
@@ -109,6 +111,17 @@ def _untold(told: Mapping[str, Row], settings: Settings) -> Iterator[Estimate]:
             for population in (ALL_EVENTS, FIRST_EVENTS):
                 question = _question(settings, "incidence_rate_per_100py", population, stratum(ALL, ALL, name))
                 yield Estimate(question, not_assessable(GARWOOD, why))
+
+
+def _saying(told: Mapping[str, Row], settings: Settings) -> Iterator[Estimate]:
+    """How many of the followed records say whether they are of a class: the others count as not of it."""
+    for name, row in told.items():
+        if row["is_assessable"]:
+            number = int(str(row["record_count" if name == ANY else "known_count"]))
+            question = _question(
+                settings, "count", ALL_EVENTS, stratum(ALL, ALL, name), level=RECORDS if name == ANY else SAYING
+            )
+            yield Estimate(question, Answer(method="count", value=float(number), event_count=number))
 
 
 def _rates(counts: pl.DataFrame, settings: Settings) -> Iterator[Estimate]:
