@@ -16,6 +16,7 @@ from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, PALE, STYLE, new_
 from analysis.report.forest import incidence, ladder
 from analysis.report.love import love
 from analysis.report.omalizumab import around_withdrawal
+from analysis.report.reaction_latency import figure as reaction_latency
 from analysis.report.stacked import endings as stacked_endings
 from analysis.report.subgroup import subgroup_forest
 from analysis.report.view import Row, View, as_int
@@ -216,6 +217,7 @@ FIGURES = (
     Figure("subgroups", "outcomes", "Hazard ratios in subgroups", subgroup_forest),
     Figure("love", "comparability", "Balance before time zero", love),
     Figure("around_withdrawal", "omalizumab", "Omalizumab and IgE around the last dose, modelled", around_withdrawal),
+    Figure("reaction_latency", "reactions", "Time from dose to reaction", reaction_latency),
     Figure("specification_hazard", "sensitivity", "Hazard ratio under each exposure rule", specification.hazard),
     Figure("specification_odds", "sensitivity", "Odds ratio under each exposure rule", specification.odds),
 )

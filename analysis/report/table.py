@@ -33,6 +33,8 @@ Kind = Literal[
     "months",
     "days",
     "excess",
+    "dose_rate",
+    "points",
 ]
 WORDS = ("text", "id", "sentence", "literature", "digest")
 ESTIMATE_KINDS = ("estimate", *get_args(Style))
