@@ -1,6 +1,7 @@
-"""How many persons it takes to see a rare event, and what a number of persons could have shown.
+"""What a risk that is given, such as one of the literature, makes of a number of persons.
 
-Owns the binomial answer for a risk that is given, such as one of the literature. Risks of our own data belong in `proportion`.
+Owns the binomial answers with the limits of that risk. The number of persons itself is in `rare_events`, risks of our own data belong in
+`proportion`.
 Source: Hanley and Lippman-Hand 1983, JAMA 249:1743.
 """
 
@@ -8,39 +9,31 @@ from __future__ import annotations
 
 import math
 
+from analysis.estimate.rare_events import persons_to_see_one
 from analysis.estimate.result import Answer, EstimationError
 
 METHOD = "binomial"
 
 
-def persons_needed(risk: float, *, probability: float) -> int:
-    """Fewest persons among whom at least one event is seen with this probability: ln(1 - probability) / ln(1 - risk), rounded up.
-
-    3,328 for a risk of 0.09 % and 95 %. Raises EstimationError for a risk or a probability outside (0, 1).
-    """
-    _check(risk, probability)
-    return math.ceil(math.log1p(-probability) / math.log1p(-risk))
-
-
 def chance_of_one(risk: float, persons: int) -> float:
     """Probability that at least one of so many persons has the event. Raises EstimationError for a risk outside (0, 1)."""
-    _check(risk, 0.5)
+    _check(risk)
     return -math.expm1(persons * math.log1p(-risk))
 
 
 def needed(risk: float, *, lower: float | None, upper: float | None, probability: float) -> Answer:
-    """`persons_needed` with what the limits of the risk give: the upper limit of the risk needs fewest persons."""
+    """`persons_to_see_one` with what the limits of the risk give: the upper limit of the risk needs fewest persons."""
     return Answer(
         method=METHOD,
-        value=float(persons_needed(risk, probability=probability)),
-        lower=None if upper is None else float(persons_needed(upper, probability=probability)),
-        upper=None if not lower else float(persons_needed(lower, probability=probability)),
+        value=float(persons_to_see_one(risk, probability=probability)),
+        lower=None if upper is None else float(persons_to_see_one(upper, probability=probability)),
+        upper=None if not lower else float(persons_to_see_one(lower, probability=probability)),
     )
 
 
 def expected(risk: float, persons: int, *, lower: float | None, upper: float | None) -> Answer:
     """Events expected among so many persons under this risk, and under its limits."""
-    _check(risk, 0.5)
+    _check(risk)
     return Answer(
         method=METHOD,
         value=risk * persons,
@@ -61,6 +54,6 @@ def chance(risk: float, persons: int, *, lower: float | None, upper: float | Non
     )
 
 
-def _check(risk: float, probability: float) -> None:
-    if not (0.0 < risk < 1.0 and 0.0 < probability < 1.0):
-        raise EstimationError(f"a risk and a probability lie between 0 and 1, got {risk} and {probability}")
+def _check(risk: float) -> None:
+    if not 0.0 < risk < 1.0:
+        raise EstimationError(f"a risk lies between 0 and 1, got {risk}")

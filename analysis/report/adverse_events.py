@@ -241,9 +241,9 @@ TABLES = (
             Column("component", "Information component (limits)", "excess"),
         ),
         screen,
-        "A screen within this database and no risk: events of a term under a set of drugs against the term's share of all events, shrunk, "
-        "log 2. Shown where the lower limit is above 0. It knows no time at risk and no reason for treatment, and of many terms some lie above "
-        "by chance.",
+        "A screen within this database and no risk: events of a term under a set of drugs against the term's share of all events, "
+        "shrunk, log 2. Shown where the lower limit is above 0. It knows no time at risk and no reason for treatment, and of many terms "
+        "some lie above by chance.",
         "No term has enough events under a set of drugs.", is_long=True,
     ),
 )  # fmt: skip

@@ -6,13 +6,14 @@ import math
 
 import pytest
 
-from analysis.estimate.at_least_one import chance, chance_of_one, expected, needed, persons_needed
+from analysis.estimate.at_least_one import chance, chance_of_one, expected, needed
+from analysis.estimate.rare_events import persons_to_see_one
 from analysis.estimate.result import EstimationError
 
 
 @pytest.mark.parametrize(("risk", "persons"), [(0.0009, 3328), (0.001, 2995), (0.002, 1497), (0.5, 5)])
 def test_persons_needed_for_one_with_95_percent(risk: float, persons: int) -> None:
-    assert persons_needed(risk, probability=0.95) == persons
+    assert persons_to_see_one(risk, probability=0.95) == persons
     assert chance_of_one(risk, persons) >= 0.95 > chance_of_one(risk, persons - 1)
 
 
@@ -40,4 +41,4 @@ def test_nobody_shows_nothing() -> None:
 @pytest.mark.parametrize("risk", [0.0, 1.0, -0.1])
 def test_a_risk_outside_0_and_1_is_refused(risk: float) -> None:
     with pytest.raises(EstimationError, match="between 0 and 1"):
-        persons_needed(risk, probability=0.95)
+        chance_of_one(risk, 5)
