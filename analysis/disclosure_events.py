@@ -2,8 +2,9 @@
 
 Owns the rule that a breakdown is shown all or not at all: where one part of it is small, the parts that are not would tell it by their
 sum.
-* reactions: by drug, by number of the dose, by study drugs together, each for itself; other windows and what policies would have seen
-  differ from the main number by few and are never told; latencies go together. Nothing is broken down where the whole is withheld.
+* reactions: by drug, by number of the dose (where few persons stop between two of them it goes), by study drugs together, each for
+  itself; other windows and what policies would have seen differ from the main number by few and are never told; latencies go
+  together. Nothing is broken down where the whole is withheld.
 * adverse events: a term goes with all its classes and levels where one is small, or where events that are not of a class are few;
   terms that are withheld are never so few that the total tells them. First events of a term differ from all by few and are not told. By
   which drugs a term occurred goes by itself.
@@ -78,7 +79,8 @@ def withhold_reactions(rows: Sequence[Row], received: Mapping[str, Row], hide: H
             if count is not None and every.get(outcome) is not None
         )
         is_other_window = any("window_hours" in _pairs(row) for row in found)
-        if near or is_other_window or outcome in closed or any(_is_few(row, received, minimum) for row in found):
+        few = any(_is_few(row, received, minimum) for row in found) or _loses_few(found, received, minimum)
+        if near or is_other_window or outcome in closed or few:
             _withhold(found, hide)
             if is_whole:
                 closed.add(outcome)
@@ -86,6 +88,16 @@ def withhold_reactions(rows: Sequence[Row], received: Mapping[str, Row], hide: H
         if outcome in closed or any(_is_few(row, received, minimum) for row in found):
             _withhold(found, hide)
         _withhold([row for row in found if "policy" in _pairs(row)], hide)
+
+
+def _loses_few(found: Sequence[Row], received: Mapping[str, Row], minimum: int) -> bool:
+    """Whether from one number of the dose to another few persons are lost."""
+    persons: dict[object, set[int]] = defaultdict(set)
+    for row in found:
+        count = received[str(row["estimate_id"])]["person_count"]
+        if row["level"] in reactions.DOSE_LEVELS and count is not None:
+            persons[row["stratum"]].add(whole(count))
+    return any(is_small(abs(one - other), minimum) for counts in persons.values() for one in counts for other in counts)
 
 
 def _size(cut: tuple[object, ...]) -> tuple[int, int, int]:

@@ -160,7 +160,7 @@ def power(
     """What each literature value of the risk makes of the persons here: expected number, chance of one, persons needed for one.
 
     benchmarks: `reference.benchmark`; counts: `summary.reaction_count`. For persons with a dose of the drug, in all and under each
-    set of study drugs with it. Limits are those that the limits of the literature value give, not of our data. `persons needed`
+    pair with it. Limits are those that the limits of the literature value give, not of our data. `persons needed`
     is for a chance of 95 %. Misleads where the persons of the literature are not those here.
     """
     found = []
@@ -180,6 +180,8 @@ def power(
         found.append(Estimate(question, replace(answer, confidence_level=level_of)))
         for row in held.iter_rows(named=True) if is_assessable else ():
             where, persons = _named(row["regimen_id"]), row["person_count"]
+            if where.count("+") != 1 and where:
+                continue
             for estimand, level, make in (
                 ("count", "expected", at_least_one.expected),
                 ("risk", "at least one", at_least_one.chance),
