@@ -175,7 +175,7 @@ def screen(view: View) -> list[Row]:
         for row in above[: view.spec.adverse_events.shown_terms]
     ]
     if told:
-        words = f"{wording.count(len(told))} terms under a set of drugs were screened, {wording.count(len(above))} lie above"
+        words = f"terms screened under a set of drugs: {wording.count(len(told))}, above what is expected: {wording.count(len(above))}"
         rows.append({"name": words})
     return rows
 

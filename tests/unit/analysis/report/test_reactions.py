@@ -120,9 +120,13 @@ def test_a_class_that_nobody_tells_of_is_not_assessable_in_the_table(view: View)
 
 
 def test_the_screen_says_how_many_were_screened(view: View) -> None:
-    rows = adverse_events.screen(view)
-    assert (rows[0]["name"], rows[0]["regimen"], rows[0]["events"]) == ("Rash", "Alpha + Beta", 6)
-    assert "1 terms under a set of drugs were screened, 1 lie above" in str(rows[-1]["name"])
+    (row,) = adverse_events.screen(view)
+    assert row == {"name": "terms screened under a set of drugs: 1, above what is expected: 0"}
+    is_screen = pl.col("estimand") == "information_component"
+    raised = view.frames["estimate.result"].with_columns(lower=pl.when(is_screen).then(0.1).otherwise("lower"))
+    first, last = adverse_events.screen(View(view.spec, dict(view.frames) | {"estimate.result": raised}))
+    assert (first["name"], first["regimen"], first["events"]) == ("Rash", "Alpha + Beta", 6)
+    assert "above what is expected: 1" in str(last["name"])
 
 
 def test_the_page_holds_the_sections_and_never_calls_anything_safe(view: View) -> None:
