@@ -72,18 +72,24 @@ def drug_name(view: View, drug: str) -> str:
 
 
 def by_drug(view: View) -> list[Row]:
-    """All doses and each drug: persons, doses, reactions and their rates."""
-    return [
-        {
-            "group": view.outcomes[outcome],
-            "name": drug_name(view, drug),
-            **_cells(view, outcome, drug),
-            "by_time": _one(view, outcome, "incidence_rate_per_100py", reactions.stratum(drug=drug)),
-            "is_total": drug == reactions.ALL,
-        }
-        for outcome in outcomes_of(view)
-        for drug in _drugs(view, outcome)
-    ]
+    """All doses and each drug: persons, doses, reactions and their rates; the drugs without administrations in one row."""
+    rows: list[Row] = []
+    for outcome in outcomes_of(view):
+        undosed: list[str] = []
+        group = {"group": view.outcomes[outcome]}
+        for drug in _drugs(view, outcome):
+            cells = _cells(view, outcome, drug)
+            share = cells["share"]
+            if drug != reactions.ALL and isinstance(share, dict) and share["status"] == "not_assessable":
+                undosed.append(drug)
+                continue
+            by_time = _one(view, outcome, "incidence_rate_per_100py", reactions.stratum(drug=drug))
+            total = {"is_total": drug == reactions.ALL}
+            rows.append(group | {"name": drug_name(view, drug), **cells, "by_time": by_time} | total)
+        if undosed:
+            named = ", ".join(drug_name(view, drug) for drug in undosed)
+            rows.append(group | {"name": named, **_cells(view, outcome, undosed[0])})
+    return rows
 
 
 def by_dose(view: View) -> list[Row]:
@@ -188,7 +194,7 @@ _COUNTS = (
     Column("reactions", "Reactions", "count"),
 )
 _RATES = (
-    Column("share", "% of persons (limits)", "percent", is_optional=True),
+    Column("share", "% of persons (limits)", "rare_percent", is_optional=True),
     Column("by_dose", "Per 10,000 doses (limits)", "dose_rate", is_optional=True),
 )
 TABLES = (

@@ -35,6 +35,7 @@ Kind = Literal[
     "excess",
     "dose_rate",
     "points",
+    "rare_percent",
 ]
 WORDS = ("text", "id", "sentence", "literature", "digest")
 ESTIMATE_KINDS = ("estimate", *get_args(Style))

@@ -19,7 +19,7 @@ WITHHELD = "withheld"
 DAYS_PER_YEAR = 365.25  # definitions.md 1
 DAYS_PER_MONTH = 30.4375
 
-Style = Literal["percent", "rate", "ratio", "months", "days", "excess", "dose_rate", "points"]
+Style = Literal["percent", "rate", "ratio", "months", "days", "excess", "dose_rate", "points", "rare_percent"]
 SIGNED = ("excess", "points")
 EstimateRow = Mapping[str, object]
 
@@ -118,8 +118,9 @@ def number(value: float, style: Style, *, beside: float | None = None) -> str:
 
     beside: the estimate to which a limit belongs; a limit of a rate has as many decimals as its rate.
     """
-    if style == "percent":
-        return grouped(100 * value, 1)
+    if style in ("percent", "rare_percent"):
+        size = 1.0 if style == "percent" else abs(value if beside is None else beside)
+        return grouped(100 * value, 3 if size < 0.01 else 2 if size < 0.1 else 1)
     if style in ("rate", "dose_rate"):
         return grouped(value, 2 if abs(value if beside is None else beside) < 100 else 0)
     if style in SIGNED:
@@ -142,6 +143,7 @@ def unit(style: Style) -> str:
         "excess": "",
         "dose_rate": " per 10,000 doses",
         "points": " percentage points",
+        "rare_percent": f"{THIN}%",
     }[style]
 
 
