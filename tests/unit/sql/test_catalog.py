@@ -224,3 +224,26 @@ def test_every_table_and_column_carries_its_comment(build: Build) -> None:
 def test_every_small_run_table_holds_rows(build: Build) -> None:
     empty = {name for name in queries() if not build.warehouse.count(name)}
     assert empty == set()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT SUM(event_count) FROM summary.adverse_event_count WHERE term = 'all' AND system_organ_class = 'all' "
+         "AND event_class = 'any' AND dimension = 'study_drugs'", "SELECT COUNT(*) FROM care.adverse_event"),
+        ("SELECT SUM(event_count) FROM summary.adverse_event_count WHERE term = 'all' AND system_organ_class = 'all' "
+         "AND event_class = 'any' AND dimension = 'regimen'", "SELECT COUNT(*) FROM care.adverse_event"),
+        ("SELECT SUM(person_days) FROM summary.adverse_event_count WHERE term = 'all' AND system_organ_class = 'all' "
+         "AND event_class = 'any' AND dimension = 'study_drugs'",
+         "SELECT SUM(person_days) FROM summary.adverse_event_count WHERE term = 'all' AND system_organ_class = 'all' "
+         "AND event_class = 'any' AND dimension = 'regimen'"),
+        ("SELECT SUM(administration_count) FROM summary.reaction_count WHERE is_primary AND drug_id <> 'all' "
+         "AND regimen_id = 'all' AND dose_level = 'all'", "SELECT COUNT(*) FROM care.administration"),
+        ("SELECT SUM(reaction_count) FROM summary.reaction_latency WHERE drug_id = 'all' AND is_primary",
+         "SELECT reaction_count FROM summary.reaction_count WHERE is_primary AND drug_id = 'all' AND regimen_id = 'all' "
+         "AND dose_level = 'all'"),
+    ],
+)  # fmt: skip
+def test_counts_of_doses_and_adverse_events_add_up(build: Build, one: str, other: str) -> None:
+    first, second = (build.warehouse.query(text).row(0)[0] for text in (one, other))
+    assert first == second > 0
