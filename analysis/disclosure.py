@@ -13,7 +13,8 @@ Profile `internal` changes nothing. Profile `public`, for every count of persons
 * persistence: survival and curve keep only times between which endings and censorings are none or not few; a second
   population that differs from the first by few persons is left out.
 * matched sets: see `disclosure_matched.py`; components of outcomes: see `disclosure_components.py`; the comparison from time zero:
-  see `disclosure_time_zero.py`; endings as competing risks: see `disclosure_endings.py`; hazard ratios by period
+  see `disclosure_time_zero.py`; reactions, adverse events, groups of infections
+  and literature: see `disclosure_events.py`; endings as competing risks: see `disclosure_endings.py`; hazard ratios by period
   and pair: see `disclosure_hazard.py`; in subgroups: see `disclosure_subgroup.py`.
 * odds and hazard ratios go where a level they compare was withheld or has a small cell.
 * attrition keeps only steps that differ by none or not few; row accounts and rules likewise.
@@ -32,6 +33,12 @@ import polars as pl
 from analysis import disclosure_tables as tables
 from analysis.disclosure_components import withhold_components
 from analysis.disclosure_endings import withhold_endings, without_endings
+from analysis.disclosure_events import (
+    withhold_adverse_events,
+    withhold_comparisons,
+    withhold_groups,
+    withhold_reactions,
+)
 from analysis.disclosure_hazard import withhold_hazards
 from analysis.disclosure_matched import withhold_matched, withhold_misclassified, withhold_rate_ratios
 from analysis.disclosure_omalizumab import withhold_omalizumab
@@ -77,6 +84,11 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     withhold_omalizumab(rows, hide.row, minimum_count)
     withhold_symptoms(rows, hide.received, hide.row, minimum_count)
     withhold_components(rows, hide.received, hide.row, minimum_count)
+    withhold_reactions(rows, hide.received, hide.row, minimum_count)
+    withhold_adverse_events(rows, hide.received, hide.row, minimum_count)
+    groups = frames["reference.infection_group"].group_by("group_id").agg("component_id")
+    withhold_groups(rows, hide.received, dict(groups.iter_rows()), hide.row, minimum_count)
+    withhold_comparisons(rows, frames["reference.benchmark_estimate"].to_dicts(), hide.row)
     near = _near_margins(hide, margins)
     shown["estimate.result"] = pl.DataFrame(rows, schema=result.schema)
     shown["estimate.curve"] = thinned_curve(without_endings(frames["estimate.curve"]), rows, result, minimum_count)

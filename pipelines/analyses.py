@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from analysis.analyses import (
+    adverse_events,
+    benchmark_comparison,
     components,
     discontinuation,
     drug_class,
@@ -23,15 +25,18 @@ from analysis.analyses import (
     omalizumab,
     omalizumab_events,
     omalizumab_symptoms,
+    opportunistic_group,
     persistence,
     rate_ratio,
+    reaction_latency,
+    reactions,
     steroid_window,
     subgroup,
     time_zero_groups,
 )
 from analysis.analyses.gates import diagnostic_frame
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
-from pipelines import hazard_analyses, ladder_analyses, omalizumab_analyses, questions
+from pipelines import event_analyses, hazard_analyses, ladder_analyses, omalizumab_analyses, questions
 from pipelines.questions import Findings
 from pipelines.steps import Build
 
@@ -231,9 +236,66 @@ ANALYSES: tuple[Analysis, ...] = (
         omalizumab_analyses.ask_events,
     ),
     Analysis(
+        reactions.ANALYSIS,
+        "Reactions after administered doses, by person, dose and time.",
+        (
+            "summary.reaction_count",
+            "summary.reaction_time",
+            "summary.drug_use",
+            "reference.benchmark",
+            "cohort.assessable_outcome",
+        ),
+        event_analyses.after_doses,
+    ),
+    Analysis(
+        reaction_latency.ANALYSIS,
+        "Time from administered doses to reactions, and what policies of observation would have seen.",
+        (
+            "summary.reaction_latency",
+            "summary.reaction_policy",
+            "care.administration",
+            "staged.adverse_event",
+            "cohort.assessable_outcome",
+        ),
+        event_analyses.latencies,
+    ),
+    Analysis(
+        adverse_events.ANALYSIS,
+        "Adverse events by system organ class and term: rates, differences, days from the last dose, and a screen.",
+        (
+            "summary.adverse_event_count",
+            "summary.adverse_event_class",
+            "summary.adverse_event_onset",
+            "summary.regimen_dose",
+        ),
+        event_analyses.by_term,
+    ),
+    Analysis(
+        opportunistic_group.ANALYSIS,
+        "Incidence of groups of opportunistic infections by ladder level.",
+        ("summary.infection_group_count", "cohort.assessable_outcome"),
+        event_analyses.infection_groups,
+    ),
+    Analysis(
         joint_hazard.ANALYSIS,
         "Hazard ratios of pairs of study drugs, and their interaction.",
         ("cohort.person_time", "cohort.assessable_outcome"),
         questions.ask_joint_hazard,
+    ),
+    Analysis(
+        benchmark_comparison.ANALYSIS,
+        "Literature values beside our estimates of the same question: compatible or not.",
+        (
+            "reference.benchmark",
+            "reference.benchmark_estimate",
+            "estimate.discontinuation",
+            "estimate.persistence",
+            "estimate.anaphylaxis",
+            "estimate.reaction_latency",
+            "estimate.matched_odds_ratio",
+            "estimate.infection_odds_ratio",
+            "estimate.class_odds_ratio",
+        ),
+        event_analyses.benchmarks,
     ),
 )

@@ -218,6 +218,7 @@ SCHEMAS = (
     "staged",
     "exposure",
     "cohort",
+    "care",
     "summary",
     "pkpd",
     "estimate",

@@ -118,6 +118,7 @@ FEVER = {  # a composite, so that tables of components hold rows
     "id": "fever", "based_on": "opportunistic_infection", "terms": ["fever"], "codes": {"ICD10CM": ["R50"]},
     "lag_days": 0,
 }  # fmt: skip
+REACTION = {"id": "reaction", "based_on": "hypersensitivity_any", "terms": ["fever"]}  # three days after a dose
 MATCHED = [
     {"id": "matched", "estimator": "matched_odds_ratio", "outcome": "fever"},
     {"id": "time_zero", "estimator": "time_zero_comparison", "outcome": "fever"},

@@ -54,6 +54,10 @@ REPORT_TABLES: tuple[str, ...] = (
     "spec.outcome_component",
     "spec.contrast",
     "reference.benchmark",
+    "reference.benchmark_estimate",
+    "reference.infection_group",
+    "reference.observation_policy",
+    "reference.predictive_value",
 )
 MANIFEST = "manifest.json"
 

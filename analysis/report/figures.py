@@ -16,6 +16,7 @@ from analysis.report.drawing import BLUE, LINE, MUTED, ORANGE, PALE, STYLE, new_
 from analysis.report.forest import incidence, ladder
 from analysis.report.love import love
 from analysis.report.omalizumab_figures import around_withdrawal, by_class, loop
+from analysis.report.reaction_latency import figure as reaction_latency
 from analysis.report.stacked import endings as stacked_endings
 from analysis.report.subgroup import subgroup_forest
 from analysis.report.view import Row, View, as_int
@@ -218,6 +219,7 @@ FIGURES = (
     Figure("around_withdrawal", "omalizumab", "Omalizumab, IgE and symptoms around the last dose", around_withdrawal),
     Figure("symptom_loop", "omalizumab", "Symptoms against free IgE, on the way down and back", loop),
     Figure("free_ige_by_class", "omalizumab", "Free IgE by the usual dose, modelled", by_class),
+    Figure("reaction_latency", "reactions", "Time from dose to reaction", reaction_latency),
     Figure("specification_hazard", "sensitivity", "Hazard ratio under each exposure rule", specification.hazard),
     Figure("specification_odds", "sensitivity", "Odds ratio under each exposure rule", specification.odds),
 )

@@ -77,6 +77,11 @@ ANALYSES = {
     "omalizumab_ige": "omalizumab and free IgE",
     "omalizumab_symptoms": "symptoms and free IgE",
     "omalizumab_events": "exacerbations, stops and free IgE",
+    "anaphylaxis": "reactions after doses",
+    "reaction_latency": "time from dose to reaction",
+    "adverse_event_rate": "adverse events by term",
+    "opportunistic_group": "groups of opportunistic infections",
+    "benchmark_comparison": "literature beside ours",
 }
 ESTIMANDS = {
     "incidence_rate_per_100py": "rate per 100 person-years",
@@ -92,5 +97,9 @@ ESTIMANDS = {
     "hazard_ratio": "hazard ratio",
     "proportion": "share",
     "count": "persons",
+    "rate_per_10000_administrations": "rate per 10,000 doses",
+    "rate_difference_per_100py": "difference of rates per 100 person-years",
+    "risk_difference": "difference of shares",
+    "information_component": "information component",
     "person_days": "person-days",
 }

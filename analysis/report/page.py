@@ -11,7 +11,19 @@ from dataclasses import dataclass, field
 from markupsafe import Markup
 
 from analysis.analyses import rate_ratio, time_zero_groups
-from analysis.report import comparability, components, matched, omalizumab, outcomes, ratios, standing, text, wording
+from analysis.report import (
+    adverse_events,
+    comparability,
+    components,
+    matched,
+    omalizumab,
+    outcomes,
+    ratios,
+    reactions,
+    standing,
+    text,
+    wording,
+)
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
 from analysis.report.templating import filled
@@ -116,6 +128,7 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
         _outcome_section(view, literature=literature),
         *_comparability_section(view),
         _omalizumab_section(view),
+        *_event_sections(view, literature=literature),
         Section(
             "sensitivity",
             "Sensitivity",
@@ -161,6 +174,37 @@ def _omalizumab_section(view: View) -> Section:
         "table:omalizumab_by_dose",
     )
     return Section("omalizumab", "Omalizumab and free IgE", parts)
+
+
+def _event_sections(view: View, *, literature: bool) -> list[Section]:
+    """Reactions after doses, adverse events by term, and the literature beside ours where the study wants it."""
+    after = (
+        "table:reaction_by_drug",
+        "table:reaction_by_dose",
+        "figure:reaction_latency",
+        "table:reaction_latency",
+        "table:reaction_policy",
+        "table:reaction_by_regimen",
+        "table:reaction_by_window",
+        "table:reaction_power",
+    )
+    by_term = (
+        "table:adverse_event_overview",
+        "table:adverse_event_terms",
+        "table:adverse_event_pairs",
+        "table:adverse_event_onset",
+        "table:adverse_event_screen",
+    )
+    groups = ("table:infection_groups",)
+    return [
+        Section("reactions", "Reactions after doses", after)
+        if reactions.is_applicable(view)
+        else Section("reactions", "Reactions after doses", empty=reactions.NOT_ASKED),
+        Section("adverse_events", "Adverse events by term", (*by_term, *groups))
+        if adverse_events.is_applicable(view)
+        else Section("adverse_events", "Adverse events by term", groups, remarks=(adverse_events.NO_TABLE,)),
+        *([Section("literature", "Literature beside ours", ("table:literature",))] if literature else []),
+    ]
 
 
 def _curve_remark(view: View, figures: Mapping[str, ShownFigure]) -> tuple[str, ...]:

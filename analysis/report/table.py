@@ -33,6 +33,9 @@ Kind = Literal[
     "months",
     "days",
     "excess",
+    "dose_rate",
+    "points",
+    "rare_percent",
 ]
 WORDS = ("text", "id", "sentence", "literature", "digest")
 ESTIMATE_KINDS = ("estimate", *get_args(Style))

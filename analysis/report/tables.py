@@ -6,13 +6,16 @@ A new table is one more `Table` in the module of its subject. Which section it s
 from __future__ import annotations
 
 from analysis.report import (
+    adverse_events,
     after_adding,
     comparability,
     components,
     drug_class,
     endings,
+    infection_groups,
     joint,
     ladder,
+    literature,
     matched,
     omalizumab,
     omalizumab_symptoms,
@@ -22,6 +25,8 @@ from analysis.report import (
     quality,
     rate_ratio,
     ratios,
+    reaction_latency,
+    reactions,
     sensitivity,
     subgroup,
 )
@@ -45,6 +50,11 @@ TABLES: tuple[Table, ...] = (
     *components.TABLES,
     *omalizumab.TABLES,
     *omalizumab_symptoms.TABLES,
+    *reactions.TABLES,
+    *reaction_latency.TABLES,
+    *adverse_events.TABLES,
+    *infection_groups.TABLES,
+    *literature.TABLES,
     *sensitivity.TABLES,
     *quality.TABLES,
     *provenance.TABLES,

@@ -19,7 +19,8 @@ WITHHELD = "withheld"
 DAYS_PER_YEAR = 365.25  # definitions.md 1
 DAYS_PER_MONTH = 30.4375
 
-Style = Literal["percent", "rate", "ratio", "months", "days", "excess"]
+Style = Literal["percent", "rate", "ratio", "months", "days", "excess", "dose_rate", "points", "rare_percent"]
+SIGNED = ("excess", "points")
 EstimateRow = Mapping[str, object]
 
 STATUS_WORDS = {
@@ -117,12 +118,13 @@ def number(value: float, style: Style, *, beside: float | None = None) -> str:
 
     beside: the estimate to which a limit belongs; a limit of a rate has as many decimals as its rate.
     """
-    if style == "percent":
-        return grouped(100 * value, 1)
-    if style == "rate":
+    if style in ("percent", "rare_percent"):
+        size = 1.0 if style == "percent" else abs(value if beside is None else beside)
+        return grouped(100 * value, 3 if size < 0.01 else 2 if size < 0.1 else 1)
+    if style in ("rate", "dose_rate"):
         return grouped(value, 2 if abs(value if beside is None else beside) < 100 else 0)
-    if style == "excess":
-        return signed(value)
+    if style in SIGNED:
+        return signed(100 * value if style == "points" else value)
     if style in ("months", "days"):
         return grouped(value, 0 if style == "days" else 1 if abs(value) >= 1 else 2)
     if value and abs(value) < 0.1:
@@ -139,6 +141,9 @@ def unit(style: Style) -> str:
         "months": " months",
         "days": " days",
         "excess": "",
+        "dose_rate": " per 10,000 doses",
+        "points": " percentage points",
+        "rare_percent": f"{THIN}%",
     }[style]
 
 
@@ -163,7 +168,7 @@ def limits(row: EstimateRow, style: Style) -> str:
     if lower is None and upper is None:
         return ""
     value = None if row["value"] is None else float(row["value"])  # type: ignore[arg-type]
-    between = " to " if style == "excess" else DASH  # a dash beside a minus sign cannot be read
+    between = " to " if style in SIGNED else DASH  # a dash beside a minus sign cannot be read
     ends = ["not reached" if end is None else number(float(end), style, beside=value) for end in (lower, upper)]  # type: ignore[arg-type]
     if value is None:
         return (
@@ -205,7 +210,7 @@ def estimate_cell(row: EstimateRow | None, style: Style) -> Cell:
     if status in ("not_estimable", "not_assessable") or row["value"] is None:
         return Cell(named(STATUS_WORDS, status), limits(row, style), reason)
     text, note = number(float(row["value"]), style), reason  # type: ignore[arg-type]
-    if is_zero(row) and style != "excess":
+    if is_zero(row) and style not in SIGNED:
         note = "; ".join(part for part in (zero_sentence(row, style), reason) if part)
     if style == "months" and not note:
         note = days_note(row)

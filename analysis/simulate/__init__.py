@@ -28,6 +28,7 @@ from analysis.simulate.omalizumab import drawn_baselines, measured
 from analysis.simulate.population import draw_population
 from analysis.simulate.profiles import DIRTY, PROFILES, profile_named
 from analysis.simulate.proxies import draw_proxies, flare_diagnoses, proxy_tables
+from analysis.simulate.reactions import planted_reactions, with_reactions
 from analysis.simulate.reference import read_drugs
 from analysis.simulate.state import exposure_episodes, lagged_risk_time
 from analysis.simulate.symptoms import ASTHMA, exacerbation_diagnoses, planted_symptoms, symptom_truth
@@ -87,7 +88,7 @@ def simulate_profile(
     size = profile.persons if persons is None else persons
     if not 0 < size < _MOST_PERSONS or seed < 0:
         raise SimulationError(f"persons must lie between 1 and {_MOST_PERSONS - 1} and the seed must not be negative")
-    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(11)]
+    streams = [np.random.Generator(np.random.PCG64(child)) for child in np.random.SeedSequence(seed).spawn(12)]
     book = read_drugs(drugs, study=profile.study_drugs, background=profile.background_drugs)
     if book.look_back.max() > profile.history_days[0]:
         raise SimulationError(f"{profile.name}: history_days is shorter than the look-back of a drug")
@@ -170,6 +171,10 @@ def simulate_profile(
         tables["symptom_score"] = symptoms.scores
         persons_truth = persons_truth.join(symptoms.persons, on="person_id", how="left", maintain_order="left")
     planted = planted_numbers(profile, people, timeline, book=book, expectations=expectations)
+    if profile.reactions:
+        plan = profile.reactions
+        tables = with_reactions(plan, tables, records, book, observed_stop=timeline.observed_stop, rng=streams[11])
+        planted += planted_reactions(plan)
     return Simulation(
         tables=tables,
         truth=truth_document(profile, persons=size, seed=seed, planted=planted, expectations=expectations)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from analysis.simulate.omalizumab_design import OmalizumabPlan
+from analysis.simulate.reaction_plan import ReactionPlan
 
 DAYS_PER_MONTH = 30.4375
 DAYS_PER_YEAR = 365.25
@@ -264,6 +265,7 @@ class Profile:
     negative_controls: tuple[NegativeControl, ...] = ()
     proxies: ProxyPlan | None = None
     omalizumab: OmalizumabPlan | None = None
+    reactions: ReactionPlan | None = None
     background_log_effect_of_severity: float = 0.0
     on_market: tuple[tuple[str, dt.date], ...] = ()
     dose_mg: tuple[tuple[str, float], ...] = ()

@@ -23,6 +23,7 @@ from analysis.simulate.design import (
     SimulationError,
 )
 from analysis.simulate.omalizumab_design import OmalizumabPlan, SymptomPlan
+from analysis.simulate.reaction_plan import ReactionPlan
 
 _PAIR = PairPlan(
     hazard_per_month=(
@@ -206,7 +207,10 @@ NULL = replace(
 # The demonstration's world, to whose tables bad records are added (`dirty.py`).
 DIRTY = replace(DEMO, name="dirty", omalizumab=OmalizumabPlan())
 
-PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL, DIRTY)}
+# Times of day and anaphylaxis twenty times as often as is published, so that its latency can be estimated.
+BOOSTED = replace(DEMO, name="boosted", persons=20_000, omalizumab=OmalizumabPlan(), reactions=ReactionPlan())
+
+PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL, DIRTY, BOOSTED)}
 
 
 def profile_named(name: str) -> Profile:

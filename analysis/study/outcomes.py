@@ -15,6 +15,11 @@ from analysis.study.spec import Outcome, StudySpec
 INFECTION_LAG_DAYS = 7  # exposure in the week before an infection; definitions of exposure at a moment
 NEGATIVE_CONTROL = "negative_control"
 DEATH = "death"  # dated by the table of deaths, as the competing event is: codes and terms of it are not read
+REACTIONS = (
+    "anaphylaxis",
+    "hypersensitivity_any",
+    "infusion_injection_reaction",
+)  # looked for in the hours after a dose
 COMPOSITES = {
     "serious_infection": "serious_infection_component",
     "opportunistic_infection": "opportunistic_winthrop2015",
@@ -59,6 +64,7 @@ def outcome_tables(spec: StudySpec, reference: pl.DataFrame) -> dict[str, pl.Dat
                 "episode_gap_days": _setting(outcome.episode_gap_days, int(row.get("episode_gap_days") or 30)),
                 "lag_days": _setting(outcome.lag_days, lag),
                 "is_negative_control": _is_negative_control(outcome, row),
+                "is_reaction": base in REACTIONS,
             }
         )
         components = (

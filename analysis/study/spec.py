@@ -20,6 +20,7 @@ from analysis.study.comparison import Comparison, Diagnostics
 from analysis.study.exposure_rule import ExposureGrid, ExposureRule
 from analysis.study.pkpd import Pkpd
 from analysis.study.quality import Quality
+from analysis.study.reactions import AdverseEvents, Reactions
 from analysis.study.section import AfterStopDays, Days, Identifier, Section
 from analysis.study.source import Source, Vocabulary
 
@@ -263,6 +264,8 @@ class StudySpec(Section):
     report: Report = Field(default_factory=Report)
     quality: Quality = Field(default_factory=Quality)
     pkpd: Pkpd = Field(default_factory=Pkpd)
+    reactions: Reactions = Field(default_factory=Reactions)
+    adverse_events: AdverseEvents = Field(default_factory=AdverseEvents)
 
     @model_validator(mode="after")
     def _consistent(self) -> StudySpec:

@@ -19,6 +19,7 @@ from analysis.study.conditions import charlson_rows, indication_rows
 from analysis.study.induction import check_induction, induction_rows, planned_covers, planned_days
 from analysis.study.outcomes import check_controls, outcome_tables
 from analysis.study.pkpd_tables import pkpd_tables
+from analysis.study.reactions import reaction_window_rows
 from analysis.study.read import StudyError, nearest
 from analysis.study.rules import DrugPolicy, policy_rows, rule_rows
 from analysis.study.spec import RESERVED_IDS, Drug, StudySpec
@@ -73,6 +74,7 @@ def study_tables(spec: StudySpec, reference: Mapping[str, pl.DataFrame]) -> dict
         "quality": pl.DataFrame({"freshness_days": [spec.quality.freshness_days]}),
         "drug_policy": policy_rows(spec, [drug.policy for drug in drugs]),
         "lag_grid": _lag_grid(spec),
+        "reaction_window": reaction_window_rows(spec.reactions),
         "contrast": pl.DataFrame(
             [
                 {

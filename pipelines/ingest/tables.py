@@ -95,8 +95,8 @@ INPUT_TABLES: dict[str, InputTable] = {
         InputTable(
             "adverse_event",
             _fields(
-                "adverse_event_id person_id term code code_system onset_date:date onset_datetime:datetime end_date:date! "
-                "serious death life_threatening hospitalisation disability severity outcome action_taken causality "
+                "adverse_event_id person_id term system_organ_class code code_system onset_date:date onset_datetime:datetime "
+                "end_date:date! serious death life_threatening hospitalisation disability severity outcome action_taken causality "
                 "suspect_drug dictionary_version"
             ),
             _required("adverse_event_id person_id term onset_date|onset_datetime"),

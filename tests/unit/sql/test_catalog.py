@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from pipelines.steps import Build
 from sql.catalog import ROOT, CatalogError, breaches, parse, queries, tables, transpiled
-from tests.whole_run import FEVER, MATCHED, STOCK_TOO, TINY, built, small_study, write_csv
+from tests.whole_run import FEVER, MATCHED, REACTION, STOCK_TOO, TINY, built, small_study, write_csv
 
 # The column that makes the order of a table's windows total: without it rows that tie may come in any order.
 LAST_KEYS = {
@@ -43,6 +43,8 @@ LAST_KEYS = {
     "cohort.monotherapy": {"a.start_date", "c.start_date"},
     "cohort.combination": {"c.episode_number", "o.overall_number"},
     "cohort.attrition": {"a.outcome_id"},
+    "care.administration": {"g.dose_date"},
+    "care.reaction": {"t.dose_date"},
     "summary.exposure_cell": {"i.start_date"},
     "summary.after_stop_count": {"a.episode_number"},
 }  # fmt: skip
@@ -183,7 +185,9 @@ def test_every_reference_file_has_a_contract() -> None:
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     folder: Path = tmp_path_factory.mktemp("contract")
     yield built(
-        small_study(exposure_rule=STOCK_TOO, contrast=MATCHED, outcome=[FEVER]),
+        small_study(
+            exposure_rule=STOCK_TOO, contrast=MATCHED, outcome=[FEVER, REACTION], reactions={"window_hours": 96}
+        ),
         write_csv(folder / "source", **TINY),
         folder / "build.duckdb",
     )
@@ -222,3 +226,26 @@ def test_every_table_and_column_carries_its_comment(build: Build) -> None:
 def test_every_small_run_table_holds_rows(build: Build) -> None:
     empty = {name for name in queries() if not build.warehouse.count(name)}
     assert empty == set()
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("SELECT SUM(event_count) FROM summary.adverse_event_count WHERE term = 'all' AND system_organ_class = 'all' "
+         "AND event_class = 'any' AND dimension = 'study_drugs'", "SELECT COUNT(*) FROM care.adverse_event"),
+        ("SELECT SUM(event_count) FROM summary.adverse_event_count WHERE term = 'all' AND system_organ_class = 'all' "
+         "AND event_class = 'any' AND dimension = 'regimen'", "SELECT COUNT(*) FROM care.adverse_event"),
+        ("SELECT SUM(person_days) FROM summary.adverse_event_count WHERE term = 'all' AND system_organ_class = 'all' "
+         "AND event_class = 'any' AND dimension = 'study_drugs'",
+         "SELECT SUM(person_days) FROM summary.adverse_event_count WHERE term = 'all' AND system_organ_class = 'all' "
+         "AND event_class = 'any' AND dimension = 'regimen'"),
+        ("SELECT SUM(administration_count) FROM summary.reaction_count WHERE is_primary AND drug_id <> 'all' "
+         "AND regimen_id = 'all' AND dose_level = 'all'", "SELECT COUNT(*) FROM care.administration"),
+        ("SELECT SUM(reaction_count) FROM summary.reaction_latency WHERE drug_id = 'all' AND is_primary",
+         "SELECT reaction_count FROM summary.reaction_count WHERE is_primary AND drug_id = 'all' AND regimen_id = 'all' "
+         "AND dose_level = 'all'"),
+    ],
+)  # fmt: skip
+def test_counts_of_doses_and_adverse_events_add_up(build: Build, one: str, other: str) -> None:
+    first, second = (build.warehouse.query(text).row(0)[0] for text in (one, other))
+    assert first == second > 0

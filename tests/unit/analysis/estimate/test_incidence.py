@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.estimate.incidence import incidence_rate_per_100py
+from analysis.estimate.incidence import incidence_rate_per_100py, rate_per_10000_administrations
 from analysis.estimate.result import EstimationError
 
 TRUTH = json.loads((Path(__file__).parents[3] / "truth" / "exact_limits.json").read_text())["rates"]
@@ -55,3 +55,22 @@ def test_the_same_events_in_more_time_scale_value_and_limits(events: int, person
     for one, other in ((short.value, long.value), (short.lower, long.lower), (short.upper, long.upper)):
         assert one is not None
         assert other == pytest.approx(one / factor, rel=1e-12)
+
+
+@pytest.mark.parametrize("row", TRUTH, ids=lambda row: f"{row['events']}_in_{row['person_days']}_doses")
+def test_rates_by_dose_have_the_same_limits(row: dict[str, float]) -> None:
+    by_dose = rate_per_10000_administrations(int(row["events"]), int(row["person_days"]), confidence=row["confidence"])
+    per_dose = 10_000 / 36_525  # the reference is per 36,525 days
+    assert (by_dose.value, by_dose.lower, by_dose.upper) == pytest.approx(
+        (row["estimate"] * per_dose, row["lower"] * per_dose, row["upper"] * per_dose), rel=1e-10
+    )
+    assert (by_dose.event_count, by_dose.person_days) == (row["events"], None)
+
+
+def test_no_reaction_after_10000_doses_leaves_3_69_possible_and_no_dose_nothing() -> None:
+    answer = rate_per_10000_administrations(0, 10_000, confidence=0.95)
+    assert (answer.value, answer.lower, answer.upper) == (0.0, 0.0, pytest.approx(-math.log(0.025), rel=1e-12))
+    assert rate_per_10000_administrations(0, 0, confidence=0.95).status == "not_estimable"
+    for events, doses in ((1, 0), (-1, 5)):
+        with pytest.raises(EstimationError):
+            rate_per_10000_administrations(events, doses, confidence=0.95)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -10,6 +11,7 @@ import polars as pl
 from analysis.pkpd.around_withdrawal import QUANTITIES
 
 RULE = "primary"
+REFERENCE = Path(__file__).parents[4] / "sql" / "reference"
 
 
 def attrition_frame(steps: tuple[int, ...]) -> pl.DataFrame:
@@ -254,4 +256,8 @@ def setting_frames(*, spec: Any) -> dict[str, pl.DataFrame]:
             orient="row",
         ),
         "reference.benchmark": pl.DataFrame([benchmark]),
+        **{
+            f"reference.{name}": pl.read_csv(REFERENCE / f"{name}.csv", infer_schema_length=None)
+            for name in ("benchmark_estimate", "infection_group", "observation_policy", "predictive_value")
+        },
     }

@@ -99,3 +99,22 @@ def test_numbers_at_risk_are_those_just_before_the_next_time() -> None:
         {"time_days": day, "at_risk_count": left} for day, left in ((0, 1), (29, 30), (40, 21))
     ]
     assert [at_risk(rows, day) for day in (0, 20, 29, 30, 41)] == ["30", "30", "30", "21", "0"]
+
+
+def test_a_rare_share_keeps_its_digits_and_its_limits_have_as_many() -> None:
+    rare = {"status": "ok", "reason": "", "value": 0.000886, "lower": 0.00062, "upper": 0.00123, "person_count": 39510}
+    cell = wording.estimate_cell(rare, "rare_percent")
+    assert (cell.text, cell.limits) == ("0.089", "(0.062\N{EN DASH}0.123)")
+    assert wording.number(0.0139, "rare_percent") == "1.39"
+    assert wording.number(0.36, "rare_percent") == "36.0"
+
+
+def test_a_rate_by_dose_and_a_difference_of_shares_name_their_unit() -> None:
+    zero = {"status": "ok", "reason": "", "value": 0.0, "lower": 0.0, "upper": 3.95, "person_count": 636}
+    assert (
+        wording.estimate_cell(zero, "dose_rate").note
+        == "no events in 636 persons; up to 3.95 per 10,000 doses not excluded"
+    )
+    none = {"status": "ok", "reason": "", "value": 0.0, "lower": -0.05, "upper": 0.05, "person_count": None}
+    cell = wording.estimate_cell(none, "points")
+    assert (cell.text, cell.limits, cell.note) == ("0.00", "(\N{MINUS SIGN}5.00 to 5.00)", "")
