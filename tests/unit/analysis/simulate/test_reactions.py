@@ -1,4 +1,4 @@
-"""The world with reactions is the demonstration's world with times and reactions added, and they are where they are planted."""
+"""The world with reactions is the demonstration's world, less its symptoms, with times and reactions added, and they are where they are planted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PLAN = ReactionPlan(risk=0.4)
 
 def _world(name: str, plan: ReactionPlan | None) -> Simulation:
     return simulate_profile(
-        replace(PROFILES[name], reactions=plan), persons=PERSONS, seed=7,
+        replace(PROFILES[name], reactions=plan, omalizumab=PROFILES["boosted"].omalizumab), persons=PERSONS, seed=7,
         drugs=reference_frame("drug"), outcomes=reference_frame("outcome"),
     )  # fmt: skip
 
