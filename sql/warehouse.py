@@ -214,6 +214,7 @@ SCHEMAS = (
     "cohort",
     "summary",
     "pkpd",
+    "care",
     "estimate",
     "meta",
 )

@@ -15,6 +15,9 @@ SELECT
   x.dose,
   x.dose_unit,
   x.route,
+  x.start_datetime,
+  x.site_of_care,
+  x.observed_minutes,
   x.stop_reason,
   i.era_level AS is_era_level
 FROM intake.prescription AS x
