@@ -1,5 +1,6 @@
 -- Each care item of each policy at each of its moments: met, late, not met or not assessable. Of the alternatives of a requirement one is
--- enough; of the requirements, for every drug of the regimen, all are needed, and where one cannot be assessed the item cannot, for else only failures would count. A
+-- enough; of the requirements, for every drug of the regimen, all are needed. Where one of them cannot be assessed the item cannot, for else only what is found, or only
+-- failures, would count. A
 -- checklist reads the last result of each of its parts to its own moment, and is judged by those that can be assessed.
 -- deciding_date: the last day that was needed to be met or late; where not met the day of what was recorded instead, if anything was.
 -- grain: care_item_id, policy, person_id, regimen_id, trigger_date
@@ -13,8 +14,8 @@ WITH requirement AS (
     r.drug_id,
     r.requirement_number,
     CASE
-      WHEN MAX(CASE WHEN r.status = 'met' THEN 1 ELSE 0 END) = 1 THEN 1
       WHEN MAX(CASE WHEN r.status = 'not_assessable' THEN 1 ELSE 0 END) = 1 THEN 4
+      WHEN MAX(CASE WHEN r.status = 'met' THEN 1 ELSE 0 END) = 1 THEN 1
       WHEN MAX(CASE WHEN r.status = 'late' THEN 1 ELSE 0 END) = 1 THEN 2
       ELSE 3
     END AS status_number,

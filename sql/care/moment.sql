@@ -1,5 +1,5 @@
 -- The moments that care items can hang on: doses, first doses, courses, starts and completed years of a combination, loss of response. A
--- moment of a combination has a row for each of its drugs, whose own start is the anchor from which windows are counted.
+-- moment of a combination has a row for each of its drugs; windows are counted from the start of that drug (combination_start), or of the pair (pair_start).
 -- grain: trigger_kind, person_id, regimen_id, trigger_date, drug_id
 WITH bit AS (
   SELECT 0 AS is_set
@@ -63,6 +63,10 @@ happened AS (
   FROM care.loss_of_response AS l
   UNION ALL
   SELECT 'combination_start' AS trigger_kind, p.person_id, p.regimen_id, p.drug_id, p.drug_start_date AS anchor_date, p.start_date AS trigger_date
+  FROM pair_drug AS p
+  WHERE p.pair_number = 1
+  UNION ALL
+  SELECT 'pair_start' AS trigger_kind, p.person_id, p.regimen_id, p.drug_id, p.start_date AS anchor_date, p.start_date AS trigger_date
   FROM pair_drug AS p
   WHERE p.pair_number = 1
   UNION ALL
