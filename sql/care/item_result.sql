@@ -143,8 +143,8 @@ SELECT
     WHEN c.status_number = 2 THEN CONCAT(c.late_item_id, ' is late')
     WHEN c.status_number IS NULL THEN 'no part can be assessed'
   END AS reason,
-  COALESCE(e.part_count, c.part_count, 0) AS part_count,
-  COALESCE(e.assessable_part_count, c.assessable_part_count, 0) AS assessable_part_count
+  CAST(COALESCE(e.part_count, c.part_count, 0) AS BIGINT) AS part_count,
+  CAST(COALESCE(e.assessable_part_count, c.assessable_part_count, 0) AS BIGINT) AS assessable_part_count
 FROM asked AS a
 LEFT JOIN explained AS e
   ON

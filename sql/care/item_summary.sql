@@ -47,7 +47,7 @@ SELECT
   p.stratum_name,
   p.stratum_value,
   COUNT(*) AS person_count,
-  SUM(CASE WHEN p.assessable_count > 0 THEN 1 ELSE 0 END) AS assessable_person_count,
+  CAST(SUM(CASE WHEN p.assessable_count > 0 THEN 1 ELSE 0 END) AS BIGINT) AS assessable_person_count,
   CAST(SUM(p.eligible_count) AS BIGINT) AS eligible_count,
   CAST(SUM(p.assessable_count) AS BIGINT) AS assessable_count,
   CAST(SUM(p.met_count) AS BIGINT) AS met_count,

@@ -55,7 +55,8 @@ SELECT
 FROM due AS d
 CROSS JOIN quality.data_cut AS c
 WHERE
-  NOT EXISTS (
+  d.due_date < c.data_cut_date
+  AND NOT EXISTS (
     SELECT 1 FROM care.trigger AS t
     LEFT JOIN in_use AS u ON t.person_id = u.person_id AND t.drug_id = u.drug_id
     WHERE

@@ -141,7 +141,11 @@ SELECT
     WHEN j.late_date IS NOT NULL THEN 'late'
     ELSE 'not_met'
   END AS status,
-  CASE WHEN j.missing IS NULL THEN COALESCE(j.met_date, j.late_date, j.other_date) END AS deciding_date,
+  CASE
+    WHEN j.missing IS NOT NULL THEN NULL
+    WHEN j.expectation = 'absent' THEN j.met_date
+    ELSE COALESCE(j.met_date, j.late_date, j.other_date)
+  END AS deciding_date,
   CASE
     WHEN j.missing IS NOT NULL THEN CONCAT(j.label, ': ', j.missing)
     WHEN j.expectation = 'absent' AND j.met_date IS NOT NULL THEN CONCAT(j.label, ': on record')

@@ -42,6 +42,12 @@ LAST_KEYS = {
     "cohort.combination": {"c.episode_number", "o.overall_number"},
     "cohort.attrition": {"a.outcome_id"},
     "summary.exposure_cell": {"i.start_date"},
+    "care.given_dose": {"d.dose_date", "f.dose_date", "c.dose_date"},  # the key of a dose day
+    "care.evidence": {"m.measurement_id", "s.row_number"},
+    "care.loss_of_response": {"g.dose_date", "s.sign"},  # rows that still tie are equal
+    "care.moment": {"e.episode_number"},
+    "care.item_result": {"e.trigger_date"},
+    "care.overdue": {"r.trigger_date"},
     "summary.after_stop_count": {"a.episode_number"},
 }  # fmt: skip
 
@@ -177,12 +183,28 @@ def test_every_reference_file_has_a_contract() -> None:
     assert files == {name for name in tables() if name.startswith("reference.")}
 
 
+# Somebody on infliximab to the end of the data, with a test for tuberculosis of another person: work is overdue and response was lost.
+TREATED = {
+    "person": "4         | F   | 1970-01-01 | 1970",
+    "observation_period": "4         | 2019-01-01 | 2021-12-31",
+    "prescription": """
+        8               | 4         | administration | infliximab        | 2021-06-01 | 300         | -        | -
+        9               | 4         | dispensing     | prednisone        | 2021-10-01 | 30          | -        | -""",
+    "measurement": "2 | 1 | IGRA | 2020-01-01 08:00:00 | 1 | -",
+}
+
+
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     folder: Path = tmp_path_factory.mktemp("contract")
     yield built(
-        small_study(exposure_rule=STOCK_TOO, contrast=MATCHED, outcome=[FEVER]),
-        write_csv(folder / "source", **TINY),
+        small_study(
+            exposure_rule=STOCK_TOO,
+            contrast=MATCHED,
+            outcome=[FEVER],
+            drugs={"study": ["omalizumab", "dupilumab", "infliximab"], "background": ["prednisone"]},
+        ),
+        write_csv(folder / "source", **TINY | {name: f"{TINY[name]}\n{rows}" for name, rows in TREATED.items()}),
         folder / "build.duckdb",
     )
 
