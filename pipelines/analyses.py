@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from analysis.analyses import (
+    care_item,
     components,
     discontinuation,
     drug_class,
@@ -26,10 +27,11 @@ from analysis.analyses import (
     steroid_window,
     subgroup,
     time_zero_groups,
+    warned_combination,
 )
 from analysis.analyses.gates import diagnostic_frame
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
-from pipelines import hazard_analyses, ladder_analyses, questions
+from pipelines import care_analyses, hazard_analyses, ladder_analyses, questions
 from pipelines.questions import Findings
 from pipelines.steps import Build
 
@@ -204,5 +206,17 @@ ANALYSES: tuple[Analysis, ...] = (
         "Hazard ratios of pairs of study drugs, and their interaction.",
         ("cohort.person_time", "cohort.assessable_outcome"),
         questions.ask_joint_hazard,
+    ),
+    Analysis(
+        care_item.ANALYSIS,
+        "Care items of every policy: the share met of what can be assessed.",
+        care_analyses.CARE_READS,
+        care_analyses.ask_care_items,
+    ),
+    Analysis(
+        warned_combination.ANALYSIS,
+        "Combinations that labels or rules warn of: time under them and outcomes in it.",
+        care_analyses.WARNING_READS,
+        care_analyses.ask_warned_combinations,
     ),
 )

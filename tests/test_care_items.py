@@ -87,5 +87,7 @@ def test_every_item_is_met_and_not_met_in_some_case() -> None:
     for case in CASES:
         place = case.expect.columns.index("status")
         held.setdefault(case.table, set()).update(row[place] for row in case.expect.rows)
-    missing = {item: said for item, said in held.items() if not {"met", "not_met"} <= said and item not in NOT_COMPUTABLE}
+    missing = {
+        item: said for item, said in held.items() if not {"met", "not_met"} <= said and item not in NOT_COMPUTABLE
+    }
     assert missing == {}

@@ -52,6 +52,8 @@ REPORT_TABLES: tuple[str, ...] = (
     "spec.outcome_component",
     "spec.contrast",
     "reference.benchmark",
+    "reference.care_item",
+    "reference.combination_warning",
 )
 MANIFEST = "manifest.json"
 

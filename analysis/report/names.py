@@ -15,6 +15,7 @@ METHODS = {
     "longest_recorded": "the longest on record",
     "garwood": "exact Poisson",
     "clopper_pearson": "exact binomial",
+    "clopper_pearson_effective_number": "exact binomial, moments of a person alike",
     "conditional_logistic_profile": "matched (conditional logistic)",
     "conditional_logistic_adjusted_profile": "matched and adjusted",
     "firth_conditional_logistic_profile": "matched, penalised (Firth)",
@@ -66,6 +67,8 @@ ANALYSES = {
     "joint_hazard": "hazard ratio of a pair",
     "time_zero_comparison": "odds ratio from time zero",
     "omalizumab_ige": "omalizumab and free IgE",
+    "care_item": "care as it was given",
+    "warned_combination": "combinations that labels warn of",
 }
 ESTIMANDS = {
     "incidence_rate_per_100py": "rate per 100 person-years",

@@ -13,7 +13,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from analysis.analyses import rate_ratio, time_zero_groups
-from analysis.report import comparability, components, matched, omalizumab, outcomes, ratios, standing, text, wording
+from analysis.report import (
+    care,
+    comparability,
+    components,
+    matched,
+    omalizumab,
+    outcomes,
+    ratios,
+    standing,
+    text,
+    wording,
+)
 from analysis.report.figures import Figure
 from analysis.report.table import WORDS, ShownTable
 from analysis.report.view import View
@@ -125,6 +136,7 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
         _outcome_section(view, literature=literature),
         *_comparability_section(view),
         _omalizumab_section(view),
+        _care_section(view),
         Section(
             "sensitivity",
             "Sensitivity",
@@ -162,6 +174,15 @@ def _omalizumab_section(view: View) -> Section:
         "figure:around_withdrawal",
     )
     return Section("omalizumab", "Omalizumab and free IgE", parts)
+
+
+def _care_section(view: View) -> Section:
+    """Care items and warned combinations, where the study has drugs that they are about."""
+    if not care.is_applicable(view):
+        return Section("care", "Care as it was given", ("table:warned_combinations",), remarks=(care.NOT_APPLICABLE,))
+    return Section(
+        "care", "Care as it was given", ("table:care_items", "table:care_policies", "table:warned_combinations")
+    )
 
 
 def _curve_remark(view: View, figures: Mapping[str, ShownFigure]) -> tuple[str, ...]:

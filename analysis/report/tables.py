@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from analysis.report import (
     after_adding,
+    care,
     comparability,
     components,
     drug_class,
@@ -43,6 +44,7 @@ TABLES: tuple[Table, ...] = (
     *comparability.TABLES[1:],
     *components.TABLES,
     *omalizumab.TABLES,
+    *care.TABLES,
     *sensitivity.TABLES,
     *quality.TABLES,
     *provenance.TABLES,

@@ -54,6 +54,10 @@ SELECT
   CAST(SUM(p.late_count) AS BIGINT) AS late_count,
   CAST(SUM(p.not_met_count) AS BIGINT) AS not_met_count,
   CAST(SUM(p.eligible_count - p.assessable_count) AS BIGINT) AS not_assessable_count,
+  CAST(SUM(CASE WHEN p.met_count > 0 THEN 1 ELSE 0 END) AS BIGINT) AS met_person_count,
+  CAST(SUM(CASE WHEN p.late_count > 0 THEN 1 ELSE 0 END) AS BIGINT) AS late_person_count,
+  CAST(SUM(CASE WHEN p.not_met_count > 0 THEN 1 ELSE 0 END) AS BIGINT) AS not_met_person_count,
+  CAST(SUM(CASE WHEN p.eligible_count > p.assessable_count THEN 1 ELSE 0 END) AS BIGINT) AS not_assessable_person_count,
   CAST(SUM(p.assessable_count * p.assessable_count) AS BIGINT) AS assessable_square_sum,
   CAST(SUM(p.assessable_count * p.met_count) AS BIGINT) AS assessable_met_sum,
   CAST(SUM(p.met_count * p.met_count) AS BIGINT) AS met_square_sum

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from analysis.pkpd.around_withdrawal import QUANTITIES
+from pipelines.steps import reference_frame
 
 RULE = "primary"
 
@@ -224,4 +225,6 @@ def setting_frames(*, spec: Any) -> dict[str, pl.DataFrame]:
             orient="row",
         ),
         "reference.benchmark": pl.DataFrame([benchmark]),
+        "reference.care_item": reference_frame("care_item"),
+        "reference.combination_warning": reference_frame("combination_warning"),
     }
