@@ -13,7 +13,7 @@ HASH = Column("sha256", "SHA-256", "digest")
 def unanswered(view: View) -> list[Row]:
     """Every estimate whose status is not ok; estimates that differ only in rule, regimen, day or level are on one line.
 
-    Negative controls are left out: they have a table of their own. So are care items by drugs, setting and year: the items themselves are here.
+    Negative controls are left out: they have a table of their own. So are strata of care items: the items themselves are here.
     """
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in view.rows("estimate.result"):
@@ -47,9 +47,7 @@ def unanswered(view: View) -> list[Row]:
 
 
 def _is_care_stratum(row: Row) -> bool:
-    is_overall = (
-        not row["regimen_id"] and ";setting=" not in str(row["stratum"]) and ";year=" not in str(row["stratum"])
-    )
+    is_overall = not row["regimen_id"] and str(row["stratum"]).count("=") == 2  # item and policy
     return row["analysis"] == care_item.ANALYSIS and not is_overall
 
 

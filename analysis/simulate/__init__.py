@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from analysis.simulate.bundle import write_simulation
+from analysis.simulate.care import planted_care, with_care
 from analysis.simulate.design import Profile, SimulationError
 from analysis.simulate.dirty import with_bad_records
 from analysis.simulate.dosing import draw_background, joined, place_doses
@@ -151,10 +152,12 @@ def simulate_profile(
         tables["measurement"] = pl.concat(
             [*before, measured(profile.omalizumab, records, book, observed_stop=timeline.observed_stop, rng=streams[9])]
         )
+    tables = with_care(tables, profile, people, records, book, observed_stop=timeline.observed_stop, seed=seed)
     planted = planted_numbers(profile, people, timeline, book=book, expectations=expectations)
     return Simulation(
         tables=tables,
         truth=truth_document(profile, persons=size, seed=seed, planted=planted, expectations=expectations)
-        | {"negative_controls": control_truth(profile.negative_controls, controls)},
+        | {"negative_controls": control_truth(profile.negative_controls, controls)}
+        | ({"care": planted_care(profile.care)} if profile.care else {}),
         truth_person=truth_persons(people, timeline, book, infections),
     )

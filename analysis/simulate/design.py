@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from analysis.simulate.care_plan import CarePlan
+
 DAYS_PER_MONTH = 30.4375
 DAYS_PER_YEAR = 365.25
 
@@ -274,6 +276,7 @@ class Profile:
     negative_controls: tuple[NegativeControl, ...] = ()
     proxies: ProxyPlan | None = None
     omalizumab: OmalizumabPlan | None = None
+    care: CarePlan | None = None
     background_log_effect_of_severity: float = 0.0
     on_market: tuple[tuple[str, dt.date], ...] = ()
     dose_mg: tuple[tuple[str, float], ...] = ()

@@ -11,6 +11,7 @@ import datetime as dt
 import math
 from dataclasses import replace
 
+from analysis.simulate.care_plan import CarePlan
 from analysis.simulate.design import (
     Background,
     FixedPair,
@@ -206,7 +207,10 @@ NULL = replace(
 # The demonstration's world, to whose tables bad records are added (`dirty.py`).
 DIRTY = replace(DEMO, name="dirty")
 
-PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL, DIRTY)}
+# The demonstration's world and what a clinic does around its doses.
+CLINIC = replace(DEMO, name="clinic", care=CarePlan())
+
+PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL, DIRTY, CLINIC)}
 
 
 def profile_named(name: str) -> Profile:

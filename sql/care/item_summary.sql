@@ -1,8 +1,10 @@
--- Care items counted: overall, by the drugs in use that day, by setting and by year. For limits that know that the moments of one person
+-- Care items counted: overall, by number of the dose, by the drugs in use that day, by setting and by year. For limits that know that the moments of one person
 -- are alike, the sums over persons of the products of their assessable and met moments are here too.
 -- grain: care_item_id, policy, stratum_name, stratum_value
 WITH stratum AS (
   SELECT 'all' AS stratum_name
+  UNION ALL
+  SELECT 'dose' AS stratum_name
   UNION ALL
   SELECT 'regimen' AS stratum_name
   UNION ALL
@@ -17,6 +19,7 @@ placed AS (
     s.stratum_name,
     CASE s.stratum_name
       WHEN 'all' THEN 'all'
+      WHEN 'dose' THEN CASE WHEN r.dose_number > 3 THEN '4 and later' ELSE CAST(r.dose_number AS VARCHAR) END
       WHEN 'regimen' THEN r.current_regimen_id
       WHEN 'setting' THEN r.setting
       ELSE CAST(r.calendar_year AS VARCHAR)
@@ -25,6 +28,7 @@ placed AS (
     r.status
   FROM care.item_result AS r
   CROSS JOIN stratum AS s
+  WHERE s.stratum_name <> 'dose' OR r.dose_number IS NOT NULL
 ),
 person AS (
   SELECT
