@@ -6,6 +6,7 @@ the records to `care.item_result`. `shared` of a file is given in each of its ca
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,3 +92,45 @@ def test_every_item_is_met_and_not_met_in_some_case() -> None:
         item: said for item, said in held.items() if not {"met", "not_met"} <= said and item not in NOT_COMPUTABLE
     }
     assert missing == {}
+
+
+FROM_DATES_ALONE = {"A35", "A36"}  # what the dates of the doses can say
+
+
+def test_without_visits_tests_diagnoses_and_times_nothing_is_met_and_nothing_is_a_zero(bench: Bench) -> None:
+    """Two drugs together for two years in a source of doses alone: only the dates of doses can be judged."""
+    doses = [
+        (person, drug, 28 if drug == "omalizumab" else 56) for person in (1, 2) for drug in ("omalizumab", "infliximab")
+    ]
+    start = dt.date(2020, 1, 1)
+    rows = [
+        (str(number), str(person), drug, "administration", str(start + dt.timedelta(days=step * gap)))
+        for number, (person, drug, gap, step) in enumerate(
+            (person, drug, gap, step) for person, drug, gap in doses for step in range(728 // gap)
+        )
+    ]
+    given = {
+        "spec.drug": parse_table(
+            "drug_id | role | is_injectable | is_biologic | interval_days | washout_days\n"
+            "infliximab | study | true | true | 56 | 180\nomalizumab | study | true | true | 28 | 180"
+        ),
+        "staged.prescription": Ascii(("prescription_id", "person_id", "drug_id", "record_type", "start_date"), rows),
+        "staged.observation_period": parse_table(
+            "person_id | start_date | stop_date\n1 | 2015-01-01 | 2025-01-01\n2 | 2015-01-01 | 2025-01-01"
+        ),
+        "meta.source": parse_table("has_condition | has_adverse_event | has_visit\nfalse | false | false"),
+    }
+    with bench.transaction():
+        needed = {read for name in CHAIN for read in queries()[name].reads} - set(CHAIN)
+        for name in sorted(name for name in needed | set(given) if not name.startswith("reference.")):
+            bench.fill(name, given.get(name))
+        for name in (*CHAIN, "care.item_summary"):
+            bench.build(name)
+        judged = bench.rows("SELECT DISTINCT care_item_id FROM care.item_result WHERE status <> 'not_assessable'")
+        asked = bench.rows("SELECT DISTINCT care_item_id FROM care.item_result")
+        zero = bench.rows(
+            "SELECT care_item_id FROM care.item_summary WHERE stratum_name = 'all' AND assessable_count > 0 AND met_count = 0"
+        )
+    assert {item for (item,) in judged} == FROM_DATES_ALONE
+    assert len(asked) >= 20
+    assert {item for (item,) in zero} <= FROM_DATES_ALONE

@@ -59,7 +59,6 @@ def items(view: View) -> list[Row]:
                 "persons": eligible["person_count"] if eligible else 0,
                 **{level: counts[level]["event_count"] if level in counts else 0 for level in care_item.COUNTED},
                 "met": share,
-                "why": share["reason"] if share and share["status"] in ("not_assessable", "not_estimable") else None,
                 "is_withheld": bool(eligible and eligible["status"] == "suppressed"),
             }
         )
@@ -132,12 +131,11 @@ TABLES = (
             Column("late", "Late", "count"),
             Column("not_met", "Not met", "count"),
             Column("not_assessable", "Not assessable", "count"),
-            Column("why", "Why most are not assessable", "sentence", is_optional=True),
         ),
         items,
         "A moment is a dose, a first dose, the start or a completed year of a combination, as the item says. The share is of the moments that can be "
         "assessed; late is not met. Where a person has several moments the limits allow for their being alike. Not assessable is never 0. Policies "
-        "differ because the texts do: a low share under one is no fault under another. By drugs in use, setting and year: estimates.csv.",
+        "differ because the texts do: a low share under one is no fault under another. By number of the dose, drugs in use, setting and year: estimates.csv.",
         NOT_APPLICABLE,
     ),
     Table(
