@@ -1,6 +1,7 @@
 """Disclosure control of care items and warned combinations.
 
-Owns which of their estimates a public report may hold. Counts of an item sum to its moments, and policies of an item differ in single persons;
+Owns which of their estimates a public report may hold. Counts of an item sum to its moments, and policies of an item differ in
+single persons;
 so an item is shown under all its policies or none, and drugs in use, setting and year, which sum to it too, are not shown.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 
 from analysis.analyses import care_item, warned_combination
 from analysis.suppression import is_small, whole
@@ -42,7 +44,7 @@ def _differ_by_few(rows: list[Row], minimum: int) -> bool:
     for level in {row["level"] for row in rows}:
         for name in ("person_count", "event_count"):
             held = sorted({whole(row[name]) for row in rows if row["level"] == level})
-            if any(0 < later - earlier < minimum for earlier, later in zip(held, held[1:], strict=False)):
+            if any(0 < later - earlier < minimum for earlier, later in pairwise(held)):
                 return True
     return False
 

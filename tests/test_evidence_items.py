@@ -1,6 +1,7 @@
 """Every statement of both source documents is an estimate, a care item, or has a stated reason why not.
 
-Owns the table of statement -> what stands for it. What an item asks is in `reference.care_item`, what an analysis estimates in its own module.
+Owns the table of statement -> what stands for it. What an item asks is in `reference.care_item`, what an analysis estimates in its
+own module.
 """
 
 from __future__ import annotations

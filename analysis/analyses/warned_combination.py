@@ -24,7 +24,8 @@ def warned_combination_estimates(
     """Counts, person-days and rates per 100 person-years under each warning (`stratum`), over all its pairs and by pair (`regimen_id`).
 
     warnings: `reference.combination_warning`; counts: `care.warned_count`; assessable: outcomes that the source could hold. A warning
-    under which nobody was has a count of 0 and no rate. Events may be several of a person, and Poisson limits take each for itself. Misleads as
+    under which nobody was has a count of 0 and no rate. Events may be several of a person, and Poisson limits take each for itself.
+    Misleads as
     an effect: nobody is compared.
     """
     found: list[Estimate] = []

@@ -133,9 +133,10 @@ TABLES = (
             Column("not_assessable", "Not assessable", "count"),
         ),
         items,
-        "A moment is a dose, a first dose, the start or a completed year of a combination, as the item says. The share is of the moments that can be "
-        "assessed; late is not met. Where a person has several moments the limits allow for their being alike. Not assessable is never 0. Policies "
-        "differ because the texts do: a low share under one is no fault under another. By number of the dose, drugs in use, setting and year: estimates.csv.",
+        "A moment is a dose, a first dose, the start or a completed year of a combination, as the item says. The share is "
+        "of the moments that can be assessed; late is not met. Where a person has several moments the limits allow for "
+        "their being alike. Not assessable is never 0. Policies differ because the texts do: a low share under one is no "
+        "fault under another. By number of the dose, drugs in use, setting and year: estimates.csv.",
         NOT_APPLICABLE,
     ),
     Table(
@@ -167,8 +168,8 @@ TABLES = (
             Column("rate", "Per 100 person-years (limits)", "rate", is_optional=True),
         ),
         warned,
-        "Days on which both drugs are covered. Outcomes are those on these days, first or not. Warnings overlap and are not summed. A rate here "
-        "compares nobody.",
+        "Days on which both drugs are covered. Outcomes are those on these days, first or not. Warnings overlap and are "
+        "not summed. A rate here compares nobody.",
         NO_WARNING,
     ),
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """Records of care around the doses: tests, treatment, autoinjectors, settings and minutes, reviews, and contraindications.
 
-Owns what is planted for care items and the numbers that the truth tells of it. Has a random stream of its own, spawned under its own key, so that
+Owns what is planted for care items and the numbers that the truth tells of it. Has a random stream of its own, spawned under its
+own key, so that
 every other record of a world is the same with and without it. Windows are those of `reference.care_item`; days are numbers.
 """
 

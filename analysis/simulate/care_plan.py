@@ -12,8 +12,10 @@ from dataclasses import dataclass
 class CarePlan:
     """Shares of first doses, doses, persons or years at which something is done and recorded.
 
-    `screened`, `screened_late`: before the first infliximab, and in the 60 days after it. `ltbi`: of those screened before; `treated`: of the
-    positive, 28 days or more before. `observed_first`, `observed_later`: 120 minutes after the first three supervised doses of omalizumab and
+    `screened`, `screened_late`: before the first infliximab, and in the 60 days after it. `ltbi`: of those screened before;
+    `treated`: of the
+    positive, 28 days or more before. `observed_first`, `observed_later`: 120 minutes after the first three supervised doses of
+    omalizumab and
     after later ones. `home_later`, `minutes_missing`: of doses from the fourth on, and of supervised doses.
     """
 

@@ -184,7 +184,8 @@ def test_every_reference_file_has_a_contract() -> None:
     assert files == {name for name in tables() if name.startswith("reference.")}
 
 
-# Somebody on infliximab to the end of the data, with a test for tuberculosis of another person: work is overdue, response was lost, and a JAK inhibitor was taken.
+# Somebody on infliximab to the end of the data, with a test for tuberculosis of another person: work is overdue, response was lost,
+# and a JAK inhibitor was taken.
 TREATED = {
     "person": "4         | F   | 1970-01-01 | 1970",
     "observation_period": "4         | 2019-01-01 | 2021-12-31",

@@ -32,7 +32,8 @@ def summary(*rows: dict[str, Any]) -> pl.DataFrame:
         "assessable_met_sum": 6, "met_square_sum": 6,
     }  # fmt: skip
     base = {"care_item_id": "A16", "policy": "p", "stratum_name": "all", "stratum_value": "all"}
-    return pl.DataFrame([base | numbers | row for row in rows], schema={**dict.fromkeys(base, pl.String), **dict.fromkeys(numbers, pl.Int64)})  # fmt: skip
+    schema = {**dict.fromkeys(base, pl.String), **dict.fromkeys(numbers, pl.Int64)}
+    return pl.DataFrame([base | numbers | row for row in rows], schema=schema)
 
 
 def asked(rows: pl.DataFrame, *, reasons: pl.DataFrame = NO_REASONS, drugs: pl.DataFrame = DRUGS) -> list[Estimate]:

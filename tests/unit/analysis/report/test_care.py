@@ -45,7 +45,11 @@ def summary(not_assessable: set[str]) -> pl.DataFrame:
 @pytest.fixture(scope="module")
 def report() -> ReportInput:
     warned = pl.DataFrame(
-        [("jak_biologic", pair, outcome, 30, 30, 10, 9000, 12 if outcome != "none" else 0, 9) for pair in ("all", "alpha+beta") for outcome in ("none", "infection")],
+        [
+            ("jak_biologic", pair, outcome, 30, 30, 10, 9000, 12 if outcome != "none" else 0, 9)
+            for pair in ("all", "alpha+beta")
+            for outcome in ("none", "infection")
+        ],
         schema=[
             "warning_id", "pair_id", "outcome_id", "person_count", "episode_count", "switch_overlap_count",
             "person_days", "event_count", "event_person_count",
