@@ -32,8 +32,7 @@ def care_item_estimates(
     rule: str,
     confidence: float,
 ) -> list[Estimate]:
-    """Proportion met among the assessable moments, overall, by number of the dose, drugs in use, setting and year, and the counts
-    beside it.
+    """Proportion met among the assessable moments, and the counts beside it: overall, by dose number, drugs, setting and year.
 
     items: `reference.care_item`; summary: `care.item_summary`; reasons: `care_item_id`, `policy`, `reason`, `moment_count` of what is not
     assessable; drugs: `drug_id`, `is_biologic` of drugs with a dose. An item whose drug nobody has gives no row: it is not applicable.
@@ -65,10 +64,8 @@ def care_item_estimates(
 def _question(row: dict[str, object], item: str, policy: str, asked: dict[str, str]) -> Question:
     by, value = str(row["stratum_name"]), str(row["stratum_value"])
     more = {by: value} if by in ("dose", "setting", "year") else {}
-    regimen = value if by == "regimen" else ""
-    return Question(
-        estimand="proportion", regimen_id=regimen, stratum=stratum_of(item, policy, **more), level=MET, **asked
-    )  # type: ignore[arg-type]
+    asked = asked | {"regimen_id": value if by == "regimen" else "", "stratum": stratum_of(item, policy, **more)}
+    return Question(estimand="proportion", level=MET, **asked)  # type: ignore[arg-type]
 
 
 def _share(row: dict[str, object], why: str, confidence: float) -> Answer:
