@@ -6,6 +6,7 @@ own module.
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from pipelines.analyses import ANALYSES
@@ -89,6 +90,11 @@ def test_every_analysis_that_is_named_exists() -> None:
 def test_every_care_item_that_is_named_exists_and_every_item_is_named() -> None:
     held = set(reference_frame("care_item")["care_item_id"])
     assert {item for items in CARE.values() for item in items} | {"A10"} == held
+
+
+def test_every_instrument_of_the_reference_is_an_assessment() -> None:
+    evidence = reference_frame("care_evidence").filter(pl.col("evidence_kind") == "assessment")
+    assert set(reference_frame("instrument")["instrument_id"]) <= set(evidence["test_id"])
 
 
 @pytest.mark.parametrize("name", ["A05", "A20", "A27"])

@@ -61,11 +61,17 @@ def with_care(
     )
     added = {
         "prescription": _settings(plan, prescriptions, records, book, rng=streams[2]),
-        "measurement": pl.concat(
-            [*([tables["measurement"]] if "measurement" in tables else []), screening], how="diagonal_relaxed"
+        "measurement": _with_those_before(tables, "measurement", screening),
+        "symptom_score": _with_those_before(
+            tables,
+            "symptom_score",
+            _reviews(plan, profile, people, starts, observed_stop=observed_stop, rng=streams[3]),
         ),
-        "symptom_score": _reviews(plan, profile, people, starts, observed_stop=observed_stop, rng=streams[3]),
-        "visit": _annual_visits(plan, profile, people, records, book, observed_stop=observed_stop, rng=streams[4]),
+        "visit": _with_those_before(
+            tables,
+            "visit",
+            _annual_visits(plan, profile, people, records, book, observed_stop=observed_stop, rng=streams[4]),
+        ),
         "condition": pl.concat(
             [
                 tables["condition"],
@@ -75,6 +81,10 @@ def with_care(
         ),
     }
     return tables | added
+
+
+def _with_those_before(tables: dict[str, pl.DataFrame], name: str, rows: pl.DataFrame) -> pl.DataFrame:
+    return pl.concat([*([tables[name]] if name in tables else []), rows], how="diagonal_relaxed")
 
 
 _PRODUCTS = ("EpiPen 0.3 mg auto-injector", "isoniazid 300 mg")

@@ -207,8 +207,8 @@ NULL = replace(
 # The demonstration's world, to whose tables bad records are added (`dirty.py`).
 DIRTY = replace(DEMO, name="dirty")
 
-# The demonstration's world and what a clinic does around its doses.
-CLINIC = replace(DEMO, name="clinic", care=CarePlan())
+# The demonstration's world and what a clinic does around its doses. Scores are those of its reviews alone.
+CLINIC = replace(DEMO, name="clinic", omalizumab=OmalizumabPlan(), care=CarePlan())
 
 PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL, DIRTY, CLINIC)}
 

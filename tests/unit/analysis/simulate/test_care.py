@@ -9,6 +9,7 @@ import pytest
 
 from analysis.simulate import PROFILES, Simulation, simulate_profile
 from analysis.simulate.care_plan import CarePlan
+from analysis.simulate.profiles import OmalizumabPlan
 from pipelines.steps import reference_frame
 
 PERSONS, SEED = 400, 5
@@ -26,7 +27,7 @@ def world(profile: str, **changes: object) -> Simulation:
 
 @pytest.fixture(scope="module")
 def demo() -> Simulation:
-    return world("demo")
+    return world("demo", omalizumab=OmalizumabPlan())  # scores are those of the reviews alone
 
 
 @pytest.fixture(scope="module")
