@@ -1,4 +1,4 @@
-"""Disclosure control of care items and warned combinations.
+"""Disclosure control of care items, warned combinations and antibodies.
 
 Owns which of their estimates a public report may hold. Counts of an item sum to its moments, and policies of an item differ in
 single persons;
@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from itertools import pairwise
 
-from analysis.analyses import care_item, warned_combination
+from analysis.analyses import care_item, immunogenicity, warned_combination
 from analysis.suppression import is_small, whole
 
 Row = dict[str, object]
@@ -21,6 +21,7 @@ def withhold_care(rows: list[Row], received: dict[str, Row], hide: Callable[[Row
     """Withholds rows in place. received: the rows by `estimate_id` as they were before anything was withheld."""
     _items(rows, received, hide, minimum)
     _warned(rows, received, hide, minimum)
+    _antibodies(rows, received, hide, minimum)
 
 
 def _items(rows: list[Row], received: dict[str, Row], hide: Callable[[Row], None], minimum: int) -> None:
@@ -71,6 +72,20 @@ def _warned(rows: list[Row], received: dict[str, Row], hide: Callable[[Row], Non
         unsafe = _few(kept, minimum)
         for row in found:
             if unsafe or row["regimen_id"] != "all":
+                _withhold(row, hide)
+
+
+def _antibodies(rows: list[Row], received: dict[str, Row], hide: Callable[[Row], None], minimum: int) -> None:
+    """Second biologics are shown together and not by drug, which sums to it; an outcome where none of its counts is small."""
+    outcomes: dict[tuple[object, object], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["analysis"] == immunogenicity.ANALYSIS:
+            outcomes[row["population"], row["outcome_id"]].append(row)
+    for (population, _), found in outcomes.items():
+        together = [row for row in found if population != immunogenicity.TESTED or row["regimen_id"] == "all"]
+        unsafe = _few([received[str(row["estimate_id"])] for row in together], minimum)
+        for row in found:
+            if unsafe or row not in together:
                 _withhold(row, hide)
 
 

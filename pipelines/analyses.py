@@ -15,6 +15,7 @@ from analysis.analyses import (
     ending_incidence,
     exposure_time,
     hazard,
+    immunogenicity,
     incidence,
     joint,
     joint_hazard,
@@ -218,5 +219,11 @@ ANALYSES: tuple[Analysis, ...] = (
         "Combinations that labels or rules warn of: time under them and outcomes in it.",
         care_analyses.WARNING_READS,
         care_analyses.ask_warned_combinations,
+    ),
+    Analysis(
+        immunogenicity.ANALYSIS,
+        "Antibodies to biologics, and loss of response to infliximab, with and without an immunomodulator or a steroid.",
+        care_analyses.ANTIBODY_READS,
+        care_analyses.ask_immunogenicity,
     ),
 )

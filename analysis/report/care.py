@@ -5,7 +5,7 @@ Owns the tables of the section. Numbers come from `estimate.result`, words from 
 
 from __future__ import annotations
 
-from analysis.analyses import care_item, warned_combination
+from analysis.analyses import care_item, immunogenicity, warned_combination
 from analysis.report import wording
 from analysis.report.table import Column, Table
 from analysis.report.view import Row, View
@@ -117,6 +117,43 @@ def _exposure(label: str, pair: str, here: list[Row], view: View) -> Row:
     }
 
 
+AGENTS = {"immunomodulator": "immunomodulator", "steroid": "systemic steroid"}
+OUTCOMES = {"antibody": "antibodies to infliximab", "loss_of_response": "loss of response to infliximab"}
+
+
+def antibodies(view: View) -> list[Row]:
+    """Antibodies to a second biologic by those to an earlier one, and on infliximab by what is taken beside it."""
+    found = view.estimates(analysis=immunogenicity.ANALYSIS)
+    rows: list[Row] = []
+    for row in found:
+        ratio = row["estimand"] in ("risk_ratio", "hazard_ratio")
+        if row["population"] == immunogenicity.TESTED:
+            drug = "any second biologic" if row["regimen_id"] == "all" else view.regimen(row["regimen_id"])
+            words = {
+                "with": "antibodies to an earlier one",
+                "without": "none to an earlier one",
+                "not_tested": "not tested for both",
+            }
+            group = f"antibodies to a second biologic: {drug}"
+            name = "ratio of risks" if ratio else words[str(row["level"])]
+        else:
+            group = OUTCOMES[str(row["outcome_id"])]
+            agent, _, word = str(row["stratum"]).partition("=")
+            name = f"{AGENTS[str(row['level'])]}: hazard ratio" if ratio else f"{word} {AGENTS[agent]}"
+        column = {"proportion": "share", "incidence_rate_per_100py": "rate"}.get(
+            str(row["estimand"]), "ratio" if ratio else ""
+        )
+        shown: Row = {
+            "group": group,
+            "name": name,
+            "persons": row["person_count"],
+            "events": row["event_count"],
+            "is_withheld": row["status"] == "suppressed",
+        }
+        rows.append(shown | ({column: row} if column else {}))
+    return sorted(rows, key=lambda row: str(row["group"]))
+
+
 TABLES = (
     Table(
         "care_items",
@@ -171,5 +208,23 @@ TABLES = (
         "Days on which both drugs are covered. Outcomes are those on these days, first or not. Warnings overlap and are "
         "not summed. A rate here compares nobody.",
         NO_WARNING,
+    ),
+    Table(
+        "antibodies",
+        "care",
+        "Antibodies to biologics and loss of response",
+        (
+            Column("name", "Group or comparison"),
+            Column("persons", "Persons", "count"),
+            Column("events", "With it", "count"),
+            Column("share", "% (limits)", "percent", is_optional=True),
+            Column("rate", "Per 100 person-years (limits)", "rate", is_optional=True),
+            Column("ratio", "Ratio (limits)", "ratio", is_optional=True),
+        ),
+        antibodies,
+        "Only who was tested, with a result in words, is in it, and tests follow suspicion. Immunomodulator and steroid are "
+        "those of 30 days before, so that one begun because of antibodies is not taken for their cause; hazard ratios of "
+        "antibodies hold each equal to the other.",
+        "Not applicable: nobody begins infliximab, and nobody a second biologic.",
     ),
 )  # fmt: skip

@@ -69,6 +69,7 @@ ANALYSES = {
     "omalizumab_ige": "omalizumab and free IgE",
     "care_item": "care as it was given",
     "warned_combination": "combinations that labels warn of",
+    "immunogenicity": "antibodies to biologics",
 }
 ESTIMANDS = {
     "incidence_rate_per_100py": "rate per 100 person-years",

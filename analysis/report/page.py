@@ -180,9 +180,8 @@ def _care_section(view: View) -> Section:
     """Care items and warned combinations, where the study has drugs that they are about."""
     if not care.is_applicable(view):
         return Section("care", "Care as it was given", ("table:warned_combinations",), remarks=(care.NOT_APPLICABLE,))
-    return Section(
-        "care", "Care as it was given", ("table:care_items", "table:care_policies", "table:warned_combinations")
-    )
+    parts = ("table:care_items", "table:care_policies", "table:warned_combinations", "table:antibodies")
+    return Section("care", "Care as it was given", parts)
 
 
 def _curve_remark(view: View, figures: Mapping[str, ShownFigure]) -> tuple[str, ...]:

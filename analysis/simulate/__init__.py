@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from analysis.simulate.antibodies import planted_antibodies
 from analysis.simulate.bundle import write_simulation
 from analysis.simulate.care import planted_care, with_care
 from analysis.simulate.design import Profile, SimulationError
@@ -158,6 +159,8 @@ def simulate_profile(
         tables=tables,
         truth=truth_document(profile, persons=size, seed=seed, planted=planted, expectations=expectations)
         | {"negative_controls": control_truth(profile.negative_controls, controls)}
-        | ({"care": planted_care(profile.care)} if profile.care else {}),
+        | (
+            {"care": planted_care(profile.care), "antibodies": planted_antibodies(profile.care)} if profile.care else {}
+        ),
         truth_person=truth_persons(people, timeline, book, infections),
     )

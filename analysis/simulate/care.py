@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from analysis.simulate.antibodies import antibody_tests
 from analysis.simulate.care_plan import CarePlan
 from analysis.simulate.design import Profile
 from analysis.simulate.dosing import Records
@@ -61,7 +62,11 @@ def with_care(
     )
     added = {
         "prescription": _settings(plan, prescriptions, records, book, rng=streams[2]),
-        "measurement": _with_those_before(tables, "measurement", screening),
+        "measurement": _with_those_before(
+            tables,
+            "measurement",
+            pl.concat([screening, antibody_tests(plan, records, book, observed_stop=observed_stop, rng=streams[6])]),
+        ),
         "symptom_score": _with_those_before(
             tables,
             "symptom_score",

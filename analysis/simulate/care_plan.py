@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarePlan:
-    """Shares of first doses, doses, persons or years at which something is done and recorded.
+    """Shares of first doses, doses, persons or years at which something is done and recorded; antibodies per month.
 
     `screened`, `screened_late`: before the first infliximab, and in the 60 days after it. `ltbi`: of those screened before;
-    `treated`: of the
-    positive, 28 days or more before. `observed_first`, `observed_later`: 120 minutes after the first three supervised doses of
-    omalizumab and
-    after later ones. `home_later`, `minutes_missing`: of doses from the fourth on, and of supervised doses.
+    `treated`: of the positive, 28 days or more before. `observed_first`, `observed_later`: 120 minutes after the first three
+    supervised doses of omalizumab and after later ones. `home_later`, `minutes_missing`: of doses from the fourth on, and of
+    supervised doses. `immunomodulator_ratio`: hazard ratio of antibodies.
     """
 
     screened: float = 0.88
@@ -31,3 +30,5 @@ class CarePlan:
     review_8_12_weeks: float = 0.72
     annual_review: float = 0.81
     contraindication: float = 0.005
+    antibodies_per_month: float = 0.020
+    immunomodulator_ratio: float = 0.4

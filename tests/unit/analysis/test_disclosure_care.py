@@ -47,7 +47,9 @@ def shown(*rows: dict[str, Any]) -> dict[str, dict[str, Any]]:
     frames["estimate.result"] = pl.concat([frames["estimate.result"], made])
     public = disclosed(frames, profile="public", minimum_count=MINIMUM)
     assert small_counts({"estimate.result": public["estimate.result"]}, minimum_count=MINIMUM) == {}
-    result = public["estimate.result"].filter(pl.col("analysis").is_in(["care_item", "warned_combination"]))
+    result = public["estimate.result"].filter(
+        pl.col("analysis").is_in(["care_item", "warned_combination", "immunogenicity"])
+    )
     return {found["estimate_id"]: found for found in result.to_dicts()}
 
 
@@ -91,3 +93,18 @@ def test_a_warning_is_shown_over_its_pairs_alone_and_not_where_a_count_is_small(
     found = shown(*rows)
     told = {name: one["status"] == "suppressed" for name, one in found.items()}
     assert [told[row["estimate_id"]] for row in rows] == [False, True, True, True]
+
+
+def test_antibodies_are_shown_over_all_second_drugs_and_an_outcome_goes_where_a_count_is_small() -> None:
+    tested = {"population": "tested_for_both", "outcome_id": "antibody", "estimand": "proportion"}
+    on_drug = {"population": "first_infliximab", "regimen_id": "infliximab", "estimand": "incidence_rate_per_100py"}
+    rows = [
+        row("immunogenicity", "", "with", 50, 20, regimen_id="all", **tested),
+        row("immunogenicity", "", "with", 44, 16, regimen_id="adalimumab", **tested),
+        row("immunogenicity", "a=with", "", 50, 20, outcome_id="antibody", **on_drug),
+        row("immunogenicity", "a=without", "", 50, 20, outcome_id="loss_of_response", **on_drug),
+        row("immunogenicity", "b=without", "", 50, 3, outcome_id="loss_of_response", **on_drug),
+    ]
+    found = shown(*rows)
+    told = [found[row["estimate_id"]]["status"] == "suppressed" for row in rows]
+    assert told == [False, True, False, True, True]

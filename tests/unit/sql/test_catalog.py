@@ -48,6 +48,7 @@ LAST_KEYS = {
     "care.moment": {"e.episode_number"},
     "care.item_result": {"e.trigger_date"},
     "care.overdue": {"r.trigger_date"},
+    "care.antibody_time": {"c.cut_day"},
     "care.warned_count": {"p.stop_date", "r.stop_date"},  # rows that still tie are equal
     "summary.after_stop_count": {"a.episode_number"},
 }  # fmt: skip
@@ -193,8 +194,14 @@ TREATED = {
         8               | 4         | administration | infliximab        | 2021-06-01 | 300         | -        | -
         9               | 4         | dispensing     | prednisone        | 2021-10-01 | 30          | -        | -
         10              | 4         | dispensing     | tofacitinib       | 2021-07-01 | 60          | -        | -""",
-    "measurement": "2 | 1 | IGRA | 2020-01-01 08:00:00 | 1 | -",
 }
+
+
+TESTED = """
+    measurement_id | person_id | test           | datetime            | value | unit  | value_text
+    1              | 1         | IgE            | 2020-06-01 08:00:00 | 120.5 | IU/mL | -
+    2              | 1         | IGRA           | 2020-01-01 08:00:00 | -     | -     | negative
+    3              | 4         | infliximab ADA | 2021-06-01 08:00:00 | -     | -     | negative"""
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +214,10 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
             outcome=[FEVER],
             drugs={"study": ["omalizumab", "dupilumab", "infliximab"], "background": ["prednisone", "tofacitinib"]},
         ),
-        write_csv(folder / "source", **TINY | {name: f"{TINY[name]}\n{rows}" for name, rows in TREATED.items()}),
+        write_csv(
+            folder / "source",
+            **TINY | {name: f"{TINY[name]}\n{rows}" for name, rows in TREATED.items()} | {"measurement": TESTED},
+        ),
         folder / "build.duckdb",
     )
 

@@ -9,12 +9,14 @@ import polars as pl
 import pytest
 
 from analysis.analyses.care_item import care_item_estimates
+from analysis.analyses.immunogenicity import immunogenicity_estimates
 from analysis.analyses.warned_combination import warned_combination_estimates
 from analysis.estimate.result import result_frame
 from analysis.report import ReportInput, care, write_bundle
 from analysis.report.page import _care_section
 from analysis.report.view import View
 from pipelines.steps import reference_frame
+from tests.unit.analysis.analyses.test_immunogenicity import ORDER, TIME
 from tests.unit.analysis.report.small import small_report
 
 ITEMS = reference_frame("care_item")
@@ -59,6 +61,9 @@ def report() -> ReportInput:
     estimates = care_item_estimates(ITEMS, summary({"A10"}), NO_REASONS, DRUGS, rule="primary", confidence=0.95)
     estimates += warned_combination_estimates(
         reference_frame("combination_warning"), warned, assessable={"infection"}, rule="primary", confidence=0.95
+    )
+    estimates += immunogenicity_estimates(
+        ORDER, TIME, has_tests=True, has_infliximab=True, rule="primary", confidence=0.95
     )
     received = small_report()
     made = result_frame(estimates, study_digest="d")
@@ -112,3 +117,17 @@ def test_a_study_without_the_drugs_says_not_applicable() -> None:
     received = small_report()
     section = _care_section(View(received.spec, received.frames))
     assert section.remarks == (care.NOT_APPLICABLE,)
+
+
+def test_antibodies_stand_by_group_with_their_ratio(report: ReportInput) -> None:
+    rows = care.antibodies(View(report.spec, report.frames))
+    second = {row["name"]: row for row in rows if "second" in str(row["group"])}
+    assert list(second) == [
+        "not tested for both",
+        "antibodies to an earlier one",
+        "none to an earlier one",
+        "ratio of risks",
+    ]
+    assert second["ratio of risks"]["ratio"]["value"] == pytest.approx(2.0)  # type: ignore[index]
+    names = {row["name"] for row in rows if row["group"] == "antibodies to infliximab"}
+    assert {"with immunomodulator", "without immunomodulator", "immunomodulator: hazard ratio"} <= names
