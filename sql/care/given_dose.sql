@@ -22,11 +22,10 @@ visit_minutes AS (
       CASE
         WHEN v.visit_type = 'inpatient' AND v.start_date <= x.start_date AND v.stop_date > x.start_date + 1 THEN 1440
         WHEN
-          x.start_datetime >= v.start_datetime
-          AND v.end_datetime >= x.start_datetime
-          AND CAST(x.start_date AS TIMESTAMP) <> x.start_datetime
-          AND CAST(CAST(v.end_datetime AS DATE) AS TIMESTAMP) <> v.end_datetime
-          THEN DATE_DIFF('minute', x.start_datetime, v.end_datetime)
+          CAST(CAST(v.end_datetime AS DATE) AS TIMESTAMP) <> v.end_datetime
+          AND DATE_DIFF('minute', v.start_datetime, CAST(x.start_date AS TIMESTAMP)) + x.start_minute >= 0
+          AND DATE_DIFF('minute', CAST(x.start_date AS TIMESTAMP), v.end_datetime) >= x.start_minute
+          THEN DATE_DIFF('minute', CAST(x.start_date AS TIMESTAMP), v.end_datetime) - x.start_minute
       END
     ) AS observed_minutes
   FROM staged.prescription AS x

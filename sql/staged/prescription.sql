@@ -1,4 +1,5 @@
--- Kept drug records, typed and mapped; stop_date is the day after the last day named by the record.
+-- Kept drug records, typed and mapped; stop_date is the day after the last day named by the record. start_minute is NULL where the
+-- record knows the day only: no time of day, midnight, which stands for an unknown time, or a time of another day than the start.
 -- grain: prescription_id
 SELECT
   x.prescription_id,
@@ -9,15 +10,18 @@ SELECT
   x.drug_code,
   x.code_system,
   x.start_date,
+  CASE
+    WHEN CAST(x.start_datetime AS DATE) = x.start_date
+      THEN NULLIF(CAST(EXTRACT(HOUR FROM x.start_datetime) * 60 + EXTRACT(MINUTE FROM x.start_datetime) AS BIGINT), 0)
+  END AS start_minute,
   x.end_date + 1 AS stop_date,
   x.days_supply,
   x.quantity,
   x.dose,
   x.dose_unit,
   x.route,
-  x.start_datetime,
-  x.site_of_care,
-  x.observed_minutes,
+  LOWER(x.site_of_care) AS site_of_care,
+  CASE WHEN x.observed_minutes >= 0 THEN x.observed_minutes END AS observed_minutes,
   x.stop_reason,
   i.era_level AS is_era_level
 FROM intake.prescription AS x
