@@ -15,7 +15,8 @@ Profile `internal` changes nothing. Profile `public`, for every count of persons
 * matched sets: see `disclosure_matched.py`; components of outcomes: see `disclosure_components.py`; the comparison from time zero:
   see `disclosure_time_zero.py`; reactions, adverse events, groups of infections
   and literature: see `disclosure_events.py`; endings as competing risks: see `disclosure_endings.py`; hazard ratios by period
-  and pair: see `disclosure_hazard.py`; in subgroups: see `disclosure_subgroup.py`.
+  and pair: see `disclosure_hazard.py`; in subgroups: see `disclosure_subgroup.py`; care items and warned combinations: see
+  `disclosure_care.py`.
 * odds and hazard ratios go where a level they compare was withheld or has a small cell.
 * attrition keeps only steps that differ by none or not few; row accounts and rules likewise.
 Limits: each exposure rule and population is looked at by itself; a reader who compares rules, or knows single persons,
@@ -31,6 +32,7 @@ from typing import Literal
 import polars as pl
 
 from analysis import disclosure_tables as tables
+from analysis.disclosure_care import withhold_care
 from analysis.disclosure_components import withhold_components
 from analysis.disclosure_endings import withhold_endings, without_endings
 from analysis.disclosure_events import (
@@ -83,6 +85,7 @@ def disclosed(frames: Mapping[str, pl.DataFrame], *, profile: Profile, minimum_c
     withhold_misclassified(rows, hide.row)
     withhold_omalizumab(rows, hide.row, minimum_count)
     withhold_symptoms(rows, hide.received, hide.row, minimum_count)
+    withhold_care(rows, hide.received, hide.row, minimum_count)
     withhold_components(rows, hide.received, hide.row, minimum_count)
     withhold_reactions(rows, hide.received, hide.row, minimum_count)
     withhold_adverse_events(rows, hide.received, hide.row, minimum_count)

@@ -10,12 +10,14 @@ import polars as pl
 from analysis.analyses import (
     adverse_events,
     benchmark_comparison,
+    care_item,
     components,
     discontinuation,
     drug_class,
     ending_incidence,
     exposure_time,
     hazard,
+    immunogenicity,
     incidence,
     joint,
     joint_hazard,
@@ -33,10 +35,11 @@ from analysis.analyses import (
     steroid_window,
     subgroup,
     time_zero_groups,
+    warned_combination,
 )
 from analysis.analyses.gates import diagnostic_frame
 from analysis.estimate.result import CURVE_SCHEMA, Estimate, result_frame
-from pipelines import event_analyses, hazard_analyses, ladder_analyses, omalizumab_analyses, questions
+from pipelines import care_analyses, event_analyses, hazard_analyses, ladder_analyses, omalizumab_analyses, questions
 from pipelines.questions import Findings
 from pipelines.steps import Build
 
@@ -209,30 +212,13 @@ ANALYSES: tuple[Analysis, ...] = (
     Analysis(
         omalizumab_symptoms.ANALYSIS,
         "Omalizumab: symptoms against modelled free IgE, and their return after a stop.",
-        (
-            "pkpd.symptom_point",
-            "pkpd.symptom_day",
-            "pkpd.symptom_response",
-            "pkpd.reemergence",
-            "pkpd.stop",
-            "pkpd.exacerbation",
-        ),
+        omalizumab_analyses.SYMPTOM_READS,
         omalizumab_analyses.ask_symptoms,
     ),
     Analysis(
         omalizumab_events.ANALYSIS,
         "Omalizumab: exacerbations and stops against modelled free IgE and by class of dose.",
-        (
-            "pkpd.risk_interval",
-            "pkpd.dose_decision",
-            "pkpd.person",
-            "pkpd.stop",
-            "pkpd.dose_check",
-            "pkpd.threshold_interval",
-            "staged.condition",
-            "staged.visit",
-            "staged.adverse_event",
-        ),
+        omalizumab_analyses.EVENT_READS,
         omalizumab_analyses.ask_events,
     ),
     Analysis(
@@ -297,5 +283,23 @@ ANALYSES: tuple[Analysis, ...] = (
             "estimate.class_odds_ratio",
         ),
         event_analyses.benchmarks,
+    ),
+    Analysis(
+        care_item.ANALYSIS,
+        "Care items of every policy: the share met of what can be assessed.",
+        care_analyses.CARE_READS,
+        care_analyses.ask_care_items,
+    ),
+    Analysis(
+        warned_combination.ANALYSIS,
+        "Combinations that labels or rules warn of: time under them and outcomes in it.",
+        care_analyses.WARNING_READS,
+        care_analyses.ask_warned_combinations,
+    ),
+    Analysis(
+        immunogenicity.ANALYSIS,
+        "Antibodies to biologics, and loss of response to infliximab, with and without an immunomodulator or a steroid.",
+        care_analyses.ANTIBODY_READS,
+        care_analyses.ask_immunogenicity,
     ),
 )

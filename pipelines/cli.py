@@ -55,7 +55,7 @@ def demo(
 @app.command()
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder to write; it must not exist or be empty.")],
-    profile: Annotated[str, typer.Option(help="Profile: demo, tiny_koc, validation or null.")],
+    profile: Annotated[str, typer.Option(help="Profile: demo, clinic, boosted, tiny_koc, validation, null or dirty.")],
     persons: Annotated[int | None, typer.Option(help="Number of persons; default: the profile's.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Seed.", min=0)] = 1,
 ) -> None:

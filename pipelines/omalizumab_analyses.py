@@ -11,6 +11,14 @@ from analysis.pkpd.response import NON_RESPONDER, RESPONDER
 from pipelines.pkpd_symptoms import Instrument, driven_records, instruments
 from pipelines.steps import Build
 
+SYMPTOM_READS = (
+    "pkpd.symptom_point", "pkpd.symptom_day", "pkpd.symptom_response", "pkpd.reemergence", "pkpd.stop", "pkpd.exacerbation",
+)  # fmt: skip
+EVENT_READS = (
+    "pkpd.risk_interval", "pkpd.dose_decision", "pkpd.person", "pkpd.stop", "pkpd.dose_check", "pkpd.threshold_interval",
+    "staged.condition", "staged.visit", "staged.adverse_event",
+)  # fmt: skip
+
 
 def ask_symptoms(build: Build) -> tuple[list[Estimate], None]:
     """Symptoms against modelled free IgE, instrument by instrument; nothing where nobody has scores."""

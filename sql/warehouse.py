@@ -221,6 +221,7 @@ SCHEMAS = (
     "care",
     "summary",
     "pkpd",
+    "care",
     "estimate",
     "meta",
 )

@@ -58,6 +58,8 @@ REPORT_TABLES: tuple[str, ...] = (
     "reference.infection_group",
     "reference.observation_policy",
     "reference.predictive_value",
+    "reference.care_item",
+    "reference.combination_warning",
 )
 MANIFEST = "manifest.json"
 

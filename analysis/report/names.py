@@ -24,6 +24,7 @@ METHODS = {
     "cox_adjusted_robust": "Cox with IgE before treatment and weight, limits robust by person",
     "garwood": "exact Poisson",
     "clopper_pearson": "exact binomial",
+    "clopper_pearson_effective_number": "exact binomial, moments of a person alike",
     "conditional_logistic_profile": "matched (conditional logistic)",
     "conditional_logistic_adjusted_profile": "matched and adjusted",
     "firth_conditional_logistic_profile": "matched, penalised (Firth)",
@@ -82,6 +83,9 @@ ANALYSES = {
     "adverse_event_rate": "adverse events by term",
     "opportunistic_group": "groups of opportunistic infections",
     "benchmark_comparison": "literature beside ours",
+    "care_item": "care as it was given",
+    "warned_combination": "combinations that labels warn of",
+    "immunogenicity": "antibodies to biologics",
 }
 ESTIMANDS = {
     "incidence_rate_per_100py": "rate per 100 person-years",

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from analysis.analyses import rate_ratio, time_zero_groups
 from analysis.report import (
     adverse_events,
+    care,
     comparability,
     components,
     matched,
@@ -129,6 +130,7 @@ def _sections(view: View, figures: Mapping[str, ShownFigure]) -> list[Section]:
         *_comparability_section(view),
         _omalizumab_section(view),
         *_event_sections(view, literature=literature),
+        _care_section(view),
         Section(
             "sensitivity",
             "Sensitivity",
@@ -205,6 +207,14 @@ def _event_sections(view: View, *, literature: bool) -> list[Section]:
         else Section("adverse_events", "Adverse events by term", groups, remarks=(adverse_events.NO_TABLE,)),
         *([Section("literature", "Literature beside ours", ("table:literature",))] if literature else []),
     ]
+
+
+def _care_section(view: View) -> Section:
+    """Care items and warned combinations, where the study has drugs that they are about."""
+    if not care.is_applicable(view):
+        return Section("care", "Care as it was given", ("table:warned_combinations",), remarks=(care.NOT_APPLICABLE,))
+    parts = ("table:care_items", "table:care_policies", "table:warned_combinations", "table:antibodies")
+    return Section("care", "Care as it was given", parts)
 
 
 def _curve_remark(view: View, figures: Mapping[str, ShownFigure]) -> tuple[str, ...]:

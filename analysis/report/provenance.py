@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.analyses import care_item
 from analysis.report import names, wording
 from analysis.report.table import Column, Table
 from analysis.report.view import Row, View
@@ -12,11 +13,11 @@ HASH = Column("sha256", "SHA-256", "digest")
 def unanswered(view: View) -> list[Row]:
     """Every estimate whose status is not ok; estimates that differ only in rule, regimen, day or level are on one line.
 
-    Negative controls are left out: they have a table of their own.
+    Negative controls are left out: they have a table of their own. So are strata of care items: the items themselves are here.
     """
     groups: dict[tuple[str, ...], list[Row]] = {}
     for row in view.rows("estimate.result"):
-        if row["status"] != "ok" and row["outcome_id"] not in view.negative_controls:
+        if row["status"] != "ok" and row["outcome_id"] not in view.negative_controls and not _is_care_stratum(row):
             key = (
                 str(row["analysis"]),
                 str(row["estimand"]),
@@ -43,6 +44,11 @@ def unanswered(view: View) -> list[Row]:
         }
         for (analysis, estimand, outcome, stratum, method, status, reason), rows in sorted(groups.items())
     ]
+
+
+def _is_care_stratum(row: Row) -> bool:
+    is_overall = not row["regimen_id"] and str(row["stratum"]).count("=") == 2  # item and policy
+    return row["analysis"] == care_item.ANALYSIS and not is_overall
 
 
 def _question(view: View, estimand: str, outcome: str, stratum: str, method: str) -> str:

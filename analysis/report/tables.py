@@ -8,6 +8,7 @@ from __future__ import annotations
 from analysis.report import (
     adverse_events,
     after_adding,
+    care,
     comparability,
     components,
     drug_class,
@@ -55,6 +56,7 @@ TABLES: tuple[Table, ...] = (
     *adverse_events.TABLES,
     *infection_groups.TABLES,
     *literature.TABLES,
+    *care.TABLES,
     *sensitivity.TABLES,
     *quality.TABLES,
     *provenance.TABLES,

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from analysis.simulate.antibodies import planted_antibodies
 from analysis.simulate.bundle import write_simulation
+from analysis.simulate.care import planted_care, with_care
 from analysis.simulate.design import Profile, SimulationError
 from analysis.simulate.dirty import with_bad_records
 from analysis.simulate.dosing import draw_background, joined, place_doses
@@ -170,6 +172,7 @@ def simulate_profile(
     if omalizumab and omalizumab.symptoms and symptoms:
         tables["symptom_score"] = symptoms.scores
         persons_truth = persons_truth.join(symptoms.persons, on="person_id", how="left", maintain_order="left")
+    tables = with_care(tables, profile, people, records, book, observed_stop=timeline.observed_stop, seed=seed)
     planted = planted_numbers(profile, people, timeline, book=book, expectations=expectations)
     if profile.reactions:
         plan = profile.reactions
@@ -179,6 +182,9 @@ def simulate_profile(
         tables=tables,
         truth=truth_document(profile, persons=size, seed=seed, planted=planted, expectations=expectations)
         | {"negative_controls": control_truth(profile.negative_controls, controls)}
-        | ({"symptoms": symptom_truth(omalizumab.symptoms)} if omalizumab and omalizumab.symptoms else {}),
+        | ({"symptoms": symptom_truth(omalizumab.symptoms)} if omalizumab and omalizumab.symptoms else {})
+        | (
+            {"care": planted_care(profile.care), "antibodies": planted_antibodies(profile.care)} if profile.care else {}
+        ),
         truth_person=persons_truth,
     )

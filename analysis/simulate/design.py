@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from analysis.simulate.care_plan import CarePlan
 from analysis.simulate.omalizumab_design import OmalizumabPlan
 from analysis.simulate.reaction_plan import ReactionPlan
 
@@ -266,6 +267,7 @@ class Profile:
     proxies: ProxyPlan | None = None
     omalizumab: OmalizumabPlan | None = None
     reactions: ReactionPlan | None = None
+    care: CarePlan | None = None
     background_log_effect_of_severity: float = 0.0
     on_market: tuple[tuple[str, dt.date], ...] = ()
     dose_mg: tuple[tuple[str, float], ...] = ()

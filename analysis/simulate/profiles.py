@@ -11,6 +11,7 @@ import datetime as dt
 import math
 from dataclasses import replace
 
+from analysis.simulate.care_plan import CarePlan
 from analysis.simulate.design import (
     Background,
     FixedPair,
@@ -210,7 +211,10 @@ DIRTY = replace(DEMO, name="dirty", omalizumab=OmalizumabPlan())
 # Times of day and anaphylaxis twenty times as often as is published, so that its latency can be estimated.
 BOOSTED = replace(DEMO, name="boosted", persons=20_000, omalizumab=OmalizumabPlan(), reactions=ReactionPlan())
 
-PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL, DIRTY, BOOSTED)}
+# The demonstration's world and what a clinic does around its doses. Scores are those of its reviews alone.
+CLINIC = replace(DEMO, name="clinic", omalizumab=OmalizumabPlan(), care=CarePlan())
+
+PROFILES = {profile.name: profile for profile in (DEMO, TINY_KOC, VALIDATION, NULL, DIRTY, BOOSTED, CLINIC)}
 
 
 def profile_named(name: str) -> Profile:

@@ -6,6 +6,8 @@ SELECT
   LOWER(v.visit_type) AS visit_type,
   CAST(v.start_datetime AS DATE) AS start_date,
   CAST(COALESCE(v.end_datetime, v.start_datetime) AS DATE) + 1 AS stop_date,
+  v.start_datetime,
+  v.end_datetime,
   v.specialty
 FROM intake.visit AS v
 INNER JOIN staged.person AS p ON v.person_source_value = p.person_source_value

@@ -46,6 +46,14 @@ LAST_KEYS = {
     "care.administration": {"g.dose_date"},
     "care.reaction": {"t.dose_date"},
     "summary.exposure_cell": {"i.start_date"},
+    "care.given_dose": {"d.dose_date", "f.dose_date", "c.dose_date"},  # the key of a dose day
+    "care.evidence": {"m.measurement_id", "s.row_number"},
+    "care.loss_of_response": {"g.dose_date", "s.sign"},  # rows that still tie are equal
+    "care.moment": {"e.episode_number"},
+    "care.item_result": {"e.trigger_date"},
+    "care.overdue": {"r.trigger_date"},
+    "care.antibody_time": {"c.cut_day"},
+    "care.warned_count": {"p.stop_date", "r.stop_date"},  # rows that still tie are equal
     "summary.after_stop_count": {"a.episode_number"},
 }  # fmt: skip
 
@@ -181,14 +189,40 @@ def test_every_reference_file_has_a_contract() -> None:
     assert files == {name for name in tables() if name.startswith("reference.")}
 
 
+# Somebody on infliximab to the end of the data, with a test for tuberculosis of another person: work is overdue, response was lost,
+# and a JAK inhibitor was taken.
+TREATED = {
+    "person": "4         | F   | 1970-01-01 | 1970",
+    "observation_period": "4         | 2019-01-01 | 2021-12-31",
+    "prescription": """
+        8               | 4         | administration | infliximab        | 2021-06-01 | 300         | -        | -
+        9               | 4         | dispensing     | prednisone        | 2021-10-01 | 30          | -        | -
+        10              | 4         | dispensing     | tofacitinib       | 2021-07-01 | 60          | -        | -""",
+}
+
+
+TESTED = """
+    measurement_id | person_id | test           | datetime            | value | unit  | value_text
+    1              | 1         | IgE            | 2020-06-01 08:00:00 | 120.5 | IU/mL | -
+    2              | 1         | IGRA           | 2020-01-01 08:00:00 | -     | -     | negative
+    3              | 4         | infliximab ADA | 2021-06-01 08:00:00 | -     | -     | negative"""
+
+
 @pytest.fixture(scope="module")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Build]:
     folder: Path = tmp_path_factory.mktemp("contract")
     yield built(
         small_study(
-            exposure_rule=STOCK_TOO, contrast=MATCHED, outcome=[FEVER, REACTION], reactions={"window_hours": 96}
+            exposure_rule=STOCK_TOO,
+            contrast=MATCHED,
+            outcome=[FEVER, REACTION],
+            reactions={"window_hours": 96},
+            drugs={"study": ["omalizumab", "dupilumab", "infliximab"], "background": ["prednisone", "tofacitinib"]},
         ),
-        write_csv(folder / "source", **TINY),
+        write_csv(
+            folder / "source",
+            **TINY | {name: f"{TINY[name]}\n{rows}" for name, rows in TREATED.items()} | {"measurement": TESTED},
+        ),
         folder / "build.duckdb",
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from analysis.pkpd.around_withdrawal import QUANTITIES
+from pipelines.steps import reference_frame
 
 RULE = "primary"
 REFERENCE = Path(__file__).parents[4] / "sql" / "reference"
@@ -260,4 +261,6 @@ def setting_frames(*, spec: Any) -> dict[str, pl.DataFrame]:
             f"reference.{name}": pl.read_csv(REFERENCE / f"{name}.csv", infer_schema_length=None)
             for name in ("benchmark_estimate", "infection_group", "observation_policy", "predictive_value")
         },
+        "reference.care_item": reference_frame("care_item"),
+        "reference.combination_warning": reference_frame("combination_warning"),
     }

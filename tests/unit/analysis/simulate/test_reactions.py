@@ -1,4 +1,4 @@
-"""The world with reactions is the demonstration's world, less its symptoms, with times and reactions added, and they are where they are planted."""
+"""The world with reactions is the demonstration's, less its symptoms, with times and reactions added where they are planted."""
 
 from __future__ import annotations
 

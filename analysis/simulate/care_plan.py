@@ -1,0 +1,34 @@
+"""How often care items are met in a simulated world: shares, all of which the truth tells.
+
+Owns the values alone; what is written for them is in `care.py`. Source: Coexposure's clinical content, section 7.5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarePlan:
+    """Shares of first doses, doses, persons or years at which something is done and recorded; antibodies per month.
+
+    `screened`, `screened_late`: before the first infliximab, and in the 60 days after it. `ltbi`: of those screened before;
+    `treated`: of the positive, 28 days or more before. `observed_first`, `observed_later`: 120 minutes after the first three
+    supervised doses of omalizumab and after later ones. `home_later`, `minutes_missing`: of doses from the fourth on, and of
+    supervised doses. `immunomodulator_ratio`: hazard ratio of antibodies.
+    """
+
+    screened: float = 0.88
+    screened_late: float = 0.06
+    ltbi: float = 0.05
+    treated: float = 0.80
+    autoinjector: float = 0.75
+    observed_first: float = 0.60
+    observed_later: float = 0.25
+    home_later: float = 0.30
+    minutes_missing: float = 0.10
+    review_8_12_weeks: float = 0.72
+    annual_review: float = 0.81
+    contraindication: float = 0.005
+    antibodies_per_month: float = 0.020
+    immunomodulator_ratio: float = 0.4
