@@ -221,7 +221,6 @@ SCHEMAS = (
     "care",
     "summary",
     "pkpd",
-    "care",
     "estimate",
     "meta",
 )

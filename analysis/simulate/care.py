@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from analysis.simulate.antibodies import antibody_tests
-from analysis.simulate.care_plan import CarePlan
+from analysis.simulate.care_plan import INSTRUMENTS, OTHER_INSTRUMENT, SPECIALTY, CarePlan
 from analysis.simulate.design import Profile
 from analysis.simulate.dosing import Records
 from analysis.simulate.population import Population
@@ -21,12 +21,6 @@ from analysis.simulate.state import exposure_episodes
 from analysis.simulate.tables import dates, diagnoses, ids_of, numbered
 
 _STREAM = 810  # this module's key among the children of the seed
-_INSTRUMENTS = {
-    "allergic asthma": ("ACT", 5, 25), "chronic spontaneous urticaria": ("UAS7", 0, 42), "Crohn disease": ("HBI", 0, 16),
-    "ulcerative colitis": ("Mayo", 0, 12), "psoriasis": ("PASI", 0, 72),
-}  # fmt: skip
-_OTHER_INSTRUMENT = ("DAS28", 0, 10)
-_SPECIALTY = {"type2": "Allergology", "immune": "Gastroenterology"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +230,7 @@ def _reviews(
     size = starts.person.size
     day = starts.day + rng.integers(56, 85, size=size)
     held = (rng.random(size) < plan.review_8_12_weeks) & (day < observed_stop[starts.person])
-    kinds = [_INSTRUMENTS.get(reason.name, _OTHER_INSTRUMENT) for reason in profile.indications]
+    kinds = [INSTRUMENTS.get(reason.name, OTHER_INSTRUMENT) for reason in profile.indications]
     which = people.first_indication[starts.person[held]]
     low, high = (np.array([kind[end] for kind in kinds])[which] for end in (1, 2))
     value = np.floor(low + (high - low + 1) * rng.random(which.size)).astype(np.int64)
@@ -258,7 +252,7 @@ def _annual_visits(
     person, begin = _pair_years(records, book)
     day = begin + rng.integers(120, 361, size=person.size)
     held = (rng.random(person.size) < plan.annual_review) & (day < observed_stop[person])
-    purposes = pl.Series([_SPECIALTY[reason.purpose] for reason in profile.indications])
+    purposes = pl.Series([SPECIALTY[reason.purpose] for reason in profile.indications])
     return pl.DataFrame(
         {
             "visit_id": numbered("VS", count=int(held.sum()), digits=7),

@@ -8,6 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+# The score of a review by indication, with its least and highest value, and whose visit it is.
+INSTRUMENTS = {
+    "allergic asthma": ("ACT", 5, 25), "chronic spontaneous urticaria": ("UAS7", 0, 42), "Crohn disease": ("HBI", 0, 16),
+    "ulcerative colitis": ("Mayo", 0, 12), "psoriasis": ("PASI", 0, 72),
+}  # fmt: skip
+OTHER_INSTRUMENT = ("DAS28", 0, 10)
+SPECIALTY = {"type2": "Allergology", "immune": "Gastroenterology"}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarePlan:
     """Shares of first doses, doses, persons or years at which something is done and recorded; antibodies per month.
