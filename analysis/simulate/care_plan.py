@@ -1,6 +1,7 @@
 """How often care items are met in a simulated world: shares, all of which the truth tells.
 
-Owns the values and what the truth tells of them; what is written for them is in `care.py`. Source: Coexposure's clinical content, section 7.5.
+Owns the values and what the truth tells of them; what is written for them is in `care.py`.
+Source: Coexposure's clinical content, section 7.5.
 """
 
 from __future__ import annotations
