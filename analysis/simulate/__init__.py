@@ -15,7 +15,8 @@ import polars as pl
 
 from analysis.simulate.antibodies import planted_antibodies
 from analysis.simulate.bundle import write_simulation
-from analysis.simulate.care import planted_care, with_care
+from analysis.simulate.care import with_care
+from analysis.simulate.care_plan import planted_care
 from analysis.simulate.design import Profile, SimulationError
 from analysis.simulate.dirty import with_bad_records
 from analysis.simulate.dosing import draw_background, joined, place_doses

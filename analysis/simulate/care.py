@@ -89,26 +89,6 @@ def _with_those_before(tables: dict[str, pl.DataFrame], name: str, rows: pl.Data
 _PRODUCTS = ("EpiPen 0.3 mg auto-injector", "isoniazid 300 mg")
 
 
-def planted_care(plan: CarePlan | None) -> list[dict[str, object]]:
-    """The planted shares with the care item and policy that each is the truth of; doses by their number where it matters."""
-    if plan is None:
-        return []
-    found: list[dict[str, object]] = [
-        {"care_item_id": item, "policy": "source_article", "dose": dose, "share_met": share}
-        for item, dose, share in (
-            ("A16", "", plan.screened),
-            ("A17", "", plan.treated),
-            ("A12", "", plan.autoinjector),
-            ("A11", "1 to 3", plan.observed_first),
-            ("A11", "4 and later", plan.observed_later),
-            ("A23", "", plan.review_8_12_weeks),
-            ("A25", "", plan.annual_review),
-            ("A21", "", 1.0 - plan.contraindication),
-        )
-    ]
-    return found
-
-
 def _starts(records: Records, book: DrugBook) -> _Starts:
     is_study = np.array(book.is_study, dtype=np.bool_)[records.drug]
     person, drug, day = records.person[is_study], records.drug[is_study], records.day[is_study]

@@ -1,6 +1,7 @@
 """How often care items are met in a simulated world: shares, all of which the truth tells.
 
-Owns the values alone; what is written for them is in `care.py`. Source: Coexposure's clinical content, section 7.5.
+Owns the values and what the truth tells of them; what is written for them is in `care.py`.
+Source: Coexposure's clinical content, section 7.5.
 """
 
 from __future__ import annotations
@@ -41,3 +42,23 @@ class CarePlan:
     contraindication: float = 0.005
     antibodies_per_month: float = 0.020
     immunomodulator_ratio: float = 0.4
+
+
+def planted_care(plan: CarePlan | None) -> list[dict[str, object]]:
+    """The planted shares with the care item and policy that each is the truth of; doses by their number where it matters."""
+    if plan is None:
+        return []
+    found: list[dict[str, object]] = [
+        {"care_item_id": item, "policy": "source_article", "dose": dose, "share_met": share}
+        for item, dose, share in (
+            ("A16", "", plan.screened),
+            ("A17", "", plan.treated),
+            ("A12", "", plan.autoinjector),
+            ("A11", "1 to 3", plan.observed_first),
+            ("A11", "4 and later", plan.observed_later),
+            ("A23", "", plan.review_8_12_weeks),
+            ("A25", "", plan.annual_review),
+            ("A21", "", 1.0 - plan.contraindication),
+        )
+    ]
+    return found

@@ -9,7 +9,7 @@ import pytest
 PAGE = (Path(__file__).parents[2] / "docs" / "estimators.md").read_text()
 OPTIONS = doctest.ELLIPSIS | doctest.REPORT_NDIFF
 ESTIMATORS = (
-    "odds_ratio", "mantel_haenszel_odds_ratio", "exact_conditional_stratified", "proportion",
+    "odds_ratio", "mantel_haenszel_odds_ratio", "exact_conditional_stratified", "proportion", "clustered_proportion",
     "incidence_rate_per_100py", "kaplan_meier", "survival_at", "median_in_months", "naive_median", "cox",
     "hazard_ratio", "risk_ratio", "risk_difference", "mantel_haenszel_risk_ratio", "mantel_haenszel_risk_difference",
     "breslow_day_tarone", "cochran_armitage", "mantel_extension", "rule_of_three", "persons_to_see_one", "rate_ratio",
