@@ -212,9 +212,9 @@ SCHEMAS = (
     "staged",
     "exposure",
     "cohort",
-    "care",
     "summary",
     "pkpd",
+    "care",
     "estimate",
     "meta",
 )
