@@ -218,9 +218,9 @@ SCHEMAS = (
     "staged",
     "exposure",
     "cohort",
-    "care",
     "summary",
     "pkpd",
+    "care",
     "estimate",
     "meta",
 )

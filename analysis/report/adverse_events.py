@@ -108,6 +108,8 @@ def by_pair(view: View) -> list[Row]:
         for row in view.estimates(**asked, estimand="rate_difference_per_100py")
         if row["comparator_id"] and "+" in str(row["regimen_id"])
     ]
+    is_withheld = any(row["status"] == "suppressed" for row in found)
+    found = [row for row in found if row["status"] != "suppressed"]
     persons = {str(row["regimen_id"]): as_int(row["person_count"]) for row in found}
     order = sorted(persons, key=lambda pair: (-persons[pair], pair))
     rows: list[Row] = []
@@ -136,6 +138,8 @@ def by_pair(view: View) -> list[Row]:
         rows.append(
             {"group": "others", "name": f"{len(order) - SHOWN_PAIRS} pairs with fewer persons: in estimates.csv"}
         )
+    if is_withheld:
+        rows.append({"group": "withheld", "name": "pairs with small counts, and those that would tell them"})
     return rows
 
 

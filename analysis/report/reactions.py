@@ -139,14 +139,14 @@ def by_regimen(view: View) -> list[Row]:
             for row in view.estimates(analysis=reactions.ANALYSIS, outcome_id=outcome, estimand="proportion", level="")
             if "+" in str(row["regimen_id"]) and "drug" in pairs(row)
         ]
-        found.sort(key=lambda row: (-int(str(row["persons"] or 0)), str(row["name"])))
-        rows += found[:SHOWN_REGIMENS]
-        if len(found) > SHOWN_REGIMENS:
-            left = {
-                "name": f"{len(found) - SHOWN_REGIMENS} others, with fewer persons: in estimates.csv",
-                "is_withheld": False,
-            }
-            rows.append({"group": view.outcomes[outcome], **left})
+        shown = [row for row in found if not row["is_withheld"]]
+        shown.sort(key=lambda row: (-int(str(row["persons"] or 0)), str(row["name"])))
+        rows += shown[:SHOWN_REGIMENS]
+        told = {
+            f"{len(shown) - SHOWN_REGIMENS} others, with fewer persons: in estimates.csv": len(shown) > SHOWN_REGIMENS,
+            "the others are withheld" if shown else "all are withheld": len(shown) < len(found),
+        }
+        rows += [{"group": view.outcomes[outcome], "name": words} for words, is_so in told.items() if is_so]
     return rows
 
 

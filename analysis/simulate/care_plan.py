@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 # The score of a review by indication, with its least and highest value, and whose visit it is.
 INSTRUMENTS = {
     "allergic asthma": ("ACT", 5, 25), "chronic spontaneous urticaria": ("UAS7", 0, 42), "Crohn disease": ("HBI", 0, 16),

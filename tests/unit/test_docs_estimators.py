@@ -25,6 +25,7 @@ ESTIMATORS = (
     "weighted_curves", "weighted_survival_at", "weighted_incidence_at",
     "proportional_hazards_test", "piecewise_hazard_ratios", "recurrent_rows", "andersen_gill",
     "prentice_williams_peterson", "mean_cumulative_count", "mean_count_at", "censoring_weights",
+    "rate_per_10000_administrations", "information_component", "sample_median",
     "minimal_detectable_odds_ratio", "minimal_detectable_rate_ratio", "minimal_detectable_hazard_ratio",
 )  # fmt: skip
 

@@ -176,3 +176,18 @@ def test_literature_stands_beside_ours_with_a_verdict_or_a_reason() -> None:
     frames["reference.benchmark_estimate"] = asked.clear()
     (shown,) = literature.literature(View(report.spec, frames))
     assert shown["verdict"] == "not comparable: none of our estimates asks the same question"
+
+
+def test_withheld_rows_are_not_listed_one_by_one(view: View) -> None:
+    gone = pl.col("regimen_id") != ""
+    numbers = {
+        name: pl.when(gone).then(None).otherwise(name)
+        for name in ("value", "lower", "upper", "person_count", "event_count")
+    }
+    frame = view.frames["estimate.result"].with_columns(
+        status=pl.when(gone).then(pl.lit("suppressed")).otherwise("status"), **numbers
+    )
+    hidden = View(view.spec, dict(view.frames) | {"estimate.result": frame})
+    assert [row["name"] for row in reactions.by_regimen(hidden)] == ["all are withheld"]
+    assert [row["group"] for row in adverse_events.by_pair(hidden)] == ["withheld"]
+    assert [row["name"] for row in adverse_events.by_pair(view)] == ["less Alpha alone", "less Beta alone"]
