@@ -13,8 +13,7 @@ Profile `internal` changes nothing. Profile `public`, for every count of persons
 * persistence: survival and curve keep only times between which endings and censorings are none or not few; a second
   population that differs from the first by few persons is left out.
 * matched sets: see `disclosure_matched.py`; components of outcomes: see `disclosure_components.py`; the comparison from time zero:
-  see `disclosure_time_zero.py`; reactions, adverse events, groups of infections and literature: see `disclosure_events.py`; and for other
-  analyses the module of their name.
+  see `disclosure_time_zero.py`; events by term and reactions: see `disclosure_events.py`; others: the module of their name.
 * odds and hazard ratios go where a level they compare was withheld or has a small cell.
 * attrition keeps only steps that differ by none or not few; row accounts and rules likewise.
 Limits: each exposure rule and population is looked at by itself; a reader who compares rules, or knows single persons,
