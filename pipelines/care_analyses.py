@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from analysis.analyses.care_item import care_item_estimates
 from analysis.analyses.immunogenicity import immunogenicity_estimates
+from analysis.analyses.trough import trough_estimates
 from analysis.analyses.warned_combination import warned_combination_estimates
 from analysis.estimate.result import Estimate
 from pipelines.asked import assessable_outcomes
 from pipelines.steps import Build
 
 CARE_READS = ("care.item_summary", "care.item_result", "care.given_dose", "reference.care_item", "spec.drug")
-ANTIBODY_READS = ("care.antibody", "care.antibody_order", "care.antibody_time", "care.given_dose")
+ANTIBODY_READS = ("care.antibody", "care.antibody_order", "care.antibody_time", "care.given_dose", "care.trough")
 WARNING_READS = ("care.warned_count", "reference.combination_warning", "cohort.assessable_outcome")
 
 
@@ -51,11 +52,18 @@ def ask_warned_combinations(build: Build) -> tuple[list[Estimate], None]:
 def ask_immunogenicity(build: Build) -> tuple[list[Estimate], None]:
     """Antibodies to biologics, and loss of response to infliximab."""
     infliximab = build.warehouse.query("SELECT COUNT(*) AS n FROM care.given_dose AS g WHERE g.drug_id = 'infliximab'")
-    return immunogenicity_estimates(
+    found = immunogenicity_estimates(
         build.warehouse.read("care.antibody_order"),
         build.warehouse.read("care.antibody_time"),
         has_tests=build.warehouse.count("care.antibody") > 0,
         has_infliximab=infliximab["n"][0] > 0,
         rule=build.spec.primary_rule,
         confidence=build.spec.analysis.confidence_level,
-    ), None
+    )
+    if infliximab["n"][0]:
+        found += trough_estimates(
+            build.warehouse.read("care.trough"),
+            rule=build.spec.primary_rule,
+            confidence=build.spec.analysis.confidence_level,
+        )
+    return found, None

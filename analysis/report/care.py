@@ -5,7 +5,7 @@ Owns the tables of the section. Numbers come from `estimate.result`, words from 
 
 from __future__ import annotations
 
-from analysis.analyses import care_item, immunogenicity, warned_combination
+from analysis.analyses import care_item, immunogenicity, trough, warned_combination
 from analysis.report import wording
 from analysis.report.table import Column, Table
 from analysis.report.view import Row, View
@@ -118,6 +118,7 @@ def _exposure(label: str, pair: str, here: list[Row], view: View) -> Row:
 
 
 AGENTS = {"immunomodulator": "immunomodulator", "steroid": "systemic steroid"}
+TROUGH_GROUPS = {"antibody": "antibodies", "immunomodulator": "an immunomodulator"}
 OUTCOMES = {"antibody": "antibodies to infliximab", "loss_of_response": "loss of response to infliximab"}
 
 
@@ -137,11 +138,15 @@ def antibodies(view: View) -> list[Row]:
             }
             group = "antibodies to a second biologic, whichever it is"
             name = "ratio of risks" if ratio else words[str(row["level"])]
+        elif row["population"] == trough.POPULATION:
+            group = "trough level of infliximab after induction, µg/mL"
+            agent, _, word = str(row["stratum"]).partition("=")
+            name = f"{word} {TROUGH_GROUPS[agent]}" if agent else str(row["level"]) or "everybody with a level"
         else:
             group = OUTCOMES[str(row["outcome_id"])]
             agent, _, word = str(row["stratum"]).partition("=")
             name = f"{AGENTS[str(row['level'])]}: hazard ratio" if ratio else f"{word} {AGENTS[agent]}"
-        column = {"proportion": "share", "incidence_rate_per_100py": "rate"}.get(
+        column = {"proportion": "share", "incidence_rate_per_100py": "rate", "mean": "level"}.get(
             str(row["estimand"]), "ratio" if ratio else ""
         )
         shown: Row = {
@@ -217,15 +222,17 @@ TABLES = (
         (
             Column("name", "Group or comparison"),
             Column("persons", "Persons", "count"),
-            Column("events", "With it", "count"),
+            Column("events", "With it (levels)", "count"),
             Column("share", "% (limits)", "percent", is_optional=True),
             Column("rate", "Per 100 person-years (limits)", "rate", is_optional=True),
             Column("ratio", "Ratio (limits)", "ratio", is_optional=True),
+            Column("level", "Mean (limits)", "excess", is_optional=True),
         ),
         antibodies,
         "Only who was tested, with a result in words, is in it, and tests follow suspicion. Immunomodulator and steroid are "
         "those of 30 days before, so that one begun because of antibodies is not taken for their cause; hazard ratios of "
-        "antibodies hold each equal to the other. By drug: estimates.csv.",
+        "antibodies hold each equal to the other. Levels are drawn where response is lost, and antibodies make them low: their means "
+        "compare no treatments. By drug: estimates.csv.",
         "Not applicable: nobody begins infliximab, and nobody a second biologic.",
     ),
 )  # fmt: skip

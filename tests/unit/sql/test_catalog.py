@@ -53,6 +53,7 @@ LAST_KEYS = {
     "care.item_result": {"e.trigger_date"},
     "care.overdue": {"r.trigger_date"},
     "care.antibody_time": {"c.cut_day"},
+    "care.trough": {"g.dose_date"},
     "care.warned_count": {"p.stop_date", "r.stop_date"},  # rows that still tie are equal
     "summary.after_stop_count": {"a.episode_number"},
 }  # fmt: skip
@@ -197,7 +198,10 @@ TREATED = {
     "prescription": """
         8               | 4         | administration | infliximab        | 2021-06-01 | 300         | -        | -
         9               | 4         | dispensing     | prednisone        | 2021-10-01 | 30          | -        | -
-        10              | 4         | dispensing     | tofacitinib       | 2021-07-01 | 60          | -        | -""",
+        10              | 4         | dispensing     | tofacitinib       | 2021-07-01 | 60          | -        | -
+        11              | 4         | administration | infliximab        | 2021-06-15 | -           | -        | -
+        12              | 4         | administration | infliximab        | 2021-07-13 | -           | -        | -
+        13              | 4         | administration | infliximab        | 2021-09-07 | -           | -        | -""",
 }
 
 
@@ -205,7 +209,8 @@ TESTED = """
     measurement_id | person_id | test           | datetime            | value | unit  | value_text
     1              | 1         | IgE            | 2020-06-01 08:00:00 | 120.5 | IU/mL | -
     2              | 1         | IGRA           | 2020-01-01 08:00:00 | -     | -     | negative
-    3              | 4         | infliximab ADA | 2021-06-01 08:00:00 | -     | -     | negative"""
+    3              | 4         | infliximab ADA | 2021-06-01 08:00:00 | -     | -     | negative
+    4              | 4         | infliximab trough | 2021-09-07 07:00:00 | 4.0 | mg/L  | -"""
 
 
 @pytest.fixture(scope="module")
