@@ -94,7 +94,8 @@ def grade(build: Build, layer: Layer) -> list[RuleResult]:
     present = _present(warehouse)
     rules = regraded(rules_of(layer), build.spec)
     assessable = [rule for rule in rules if _assessable(rule, present)]
-    counts = count_failures(warehouse.path, assessable)
+    with warehouse.lent() as path:
+        counts = count_failures(path, assessable)
     with warehouse.session():
         return _graded(warehouse, layer, rules, counts)
 

@@ -16,6 +16,7 @@ from pipelines.errors import BlockedError
 from pipelines.paths import PROJECT, Output
 from pipelines.publish import purge
 from pipelines.resources import StudyRun
+from sql.warehouse import kept_open
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -58,9 +59,10 @@ def execute_study(
                 progress.advance(bar)
 
         home.add_event_listener(run_id, follow)
-        result = job.execute_in_process(
-            instance=home, run_id=run_id, raise_on_error=False, resources={"study_run": settings}, run_config=_QUIET
-        )
+        with kept_open(out.build_file(run_id)):
+            result = job.execute_in_process(
+                instance=home, run_id=run_id, raise_on_error=False, resources={"study_run": settings}, run_config=_QUIET
+            )
         progress.update(bar, description="published" if result.success else "stopped")
     if result.success:
         return None

@@ -39,3 +39,7 @@ class Output:
     def build(self) -> Path:
         """Scratch of running builds."""
         return self.root / "build"
+
+    def build_file(self, run_id: str) -> Path:
+        """The database that a run builds."""
+        return self.build / f"{run_id}.duckdb"

@@ -51,6 +51,6 @@ class StudyRun(dg.ConfigurableResource):  # type: ignore[type-arg]
         return Build(
             spec=spec,
             source=self.source_path(spec),
-            warehouse=Warehouse(out.build / f"{run_id}.duckdb"),
+            warehouse=Warehouse(out.build_file(run_id)),
             published=out.database,
         )

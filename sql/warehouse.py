@@ -27,8 +27,33 @@ class WarehouseError(RuntimeError):
     """A statement could not be run; the message is DuckDB's first line, without values."""
 
 
+# Files that are kept open between uses (`kept_open`), with the connection that keeps each; None before the first use.
+_KEPT: dict[Path, duckdb.DuckDBPyConnection | None] = {}
+# To open a file reads its catalog, some 20 ms for two hundred tables, and a run opens it a thousand times. A larger file is closed all the
+# same, so that what it holds in memory is given back.
+_LARGEST_KEPT_BYTES = 256_000_000
+
+
+@contextmanager
+def kept_open(path: Path) -> Iterator[None]:
+    """While inside, this process opens the file once and keeps it, until it is large. Nothing else can open it for writing meanwhile."""
+    _KEPT[path.resolve()] = None
+    try:
+        yield
+    finally:
+        _let_go(path)
+        _KEPT.pop(path.resolve(), None)
+
+
+def _let_go(path: Path) -> None:
+    kept = _KEPT.get(path.resolve())
+    if kept is not None:
+        kept.close()
+        _KEPT[path.resolve()] = None
+
+
 class Warehouse:
-    """One DuckDB file; each method opens it, does one thing and closes it, so that no lock outlives its use."""
+    """One DuckDB file; each method opens it, does one thing and closes it, so that no lock outlives its use (but see `kept_open`)."""
 
     def __init__(self, path: Path, *, threads: int | None = None, memory_limit: str | None = None) -> None:
         self.path = path
@@ -49,6 +74,7 @@ class Warehouse:
 
     def discard(self) -> None:
         """Removes the file and its write-ahead log."""
+        _let_go(self.path)
         for path in (self.path, self._wal):
             path.unlink(missing_ok=True)
 
@@ -75,22 +101,41 @@ class Warehouse:
         if self._held is not None:
             yield self._held
             return
+        con = self._opened(read_only=read_only)
+        try:
+            con.execute("SET enable_progress_bar = false")
+            con.execute("SET TimeZone = 'UTC'")  # else a stored instant would fall on the day of the machine's zone
+            yield con
+        finally:
+            con.close()
+
+    def _opened(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+        path = self.path.resolve()
+        if path in _KEPT and path.is_file() and path.stat().st_size > _LARGEST_KEPT_BYTES:
+            _let_go(path)
+        elif path in _KEPT:
+            kept = _KEPT[path] = _KEPT[path] or self._connected(read_only=False)
+            return kept.cursor()
+        return self._connected(read_only=read_only)
+
+    def _connected(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
             con = duckdb.connect(str(self.path), read_only=read_only)
         except duckdb.Error as error:
             raise WarehouseError(_first_line(error)) from None
-        try:
-            con.execute("SET enable_progress_bar = false")
-            con.execute("SET TimeZone = 'UTC'")  # else a stored instant would fall on the day of the machine's zone
-            if not read_only:
-                con.execute(f"SET temp_directory = {quoted(str(self.path) + '.tmp')}")
-            if self._threads:
-                con.execute(f"SET threads = {self._threads}")
-            if self._memory_limit:
-                con.execute(f"SET memory_limit = {quoted(self._memory_limit)}")
-            yield con
-        finally:
-            con.close()
+        if not read_only:
+            con.execute(f"SET temp_directory = {quoted(str(self.path) + '.tmp')}")
+        if self._threads:
+            con.execute(f"SET threads = {self._threads}")
+        if self._memory_limit:
+            con.execute(f"SET memory_limit = {quoted(self._memory_limit)}")
+        return con
+
+    @contextmanager
+    def lent(self) -> Iterator[Path]:
+        """The file for another library to open: closed here where it is kept open."""
+        _let_go(self.path)
+        yield self.path
 
     @contextmanager
     def _transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -184,6 +229,7 @@ class Warehouse:
         """
         with self.connection() as con:
             con.execute("CHECKPOINT")
+        _let_go(self.path)
         target_wal = target.with_name(target.name + ".wal")
         for wal in (self._wal, target_wal):
             if wal.exists():

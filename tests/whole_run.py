@@ -11,7 +11,7 @@ from analysis.study.spec import StudySpec
 from pipelines.doors import RAW_QUERIES, set_aside
 from pipelines.draws import build_order, build_table
 from pipelines.steps import Build, ingest, load_reference, load_spec
-from sql.warehouse import Warehouse
+from sql.warehouse import Warehouse, kept_open
 from tests.cases.runner import parse_table
 
 STUDIES = Path(__file__).parents[1] / "studies"
@@ -45,9 +45,10 @@ def ingested(spec: StudySpec, source: Path, path: Path) -> Build:
 def prepared(spec: StudySpec, source: Path, path: Path, *, threads: int | None = None) -> Build:
     """A build with its settings, its records typed and judged by the rules that set records aside."""
     build = Build(spec, source, Warehouse(path, threads=threads))
-    build.warehouse.create()
-    for step in (load_reference, load_spec, ingest, set_aside):
-        step(build)
+    with kept_open(path):
+        build.warehouse.create()
+        for step in (load_reference, load_spec, ingest, set_aside):
+            step(build)
     return build
 
 
@@ -60,9 +61,10 @@ def built(spec: StudySpec, source: Path, path: Path, *, threads: int | None = No
 
 def build_tables(build: Build) -> None:
     """Builds every table after the records were judged, those that are drawn among them."""
-    for name in build_order():
-        if name not in BUILT_BY_STEPS:
-            build_table(build, name)
+    with kept_open(build.warehouse.path):
+        for name in build_order():
+            if name not in BUILT_BY_STEPS:
+                build_table(build, name)
 
 
 def write_csv(folder: Path, **tables: str) -> Path:

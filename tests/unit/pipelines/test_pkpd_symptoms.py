@@ -22,6 +22,7 @@ from pipelines.omalizumab_analyses import ask_events, ask_symptoms
 from pipelines.pkpd_draws import dose_decisions, in_days, people_of
 from pipelines.pkpd_symptoms import Modelled, drawn_days
 from pipelines.steps import Build, reference_frame
+from sql.warehouse import kept_open
 from tests.whole_run import BUILT_BY_STEPS, default_study, prepared
 
 # Every week a score with little noise, so that the day of a return is seen; everybody is dosed as the table says.
@@ -48,9 +49,10 @@ def build(world: Simulation, tmp_path_factory: pytest.TempPathFactory) -> Build:
     folder = tmp_path_factory.mktemp("symptoms")
     write_simulation(world, folder / "source")
     build = prepared(default_study(), folder / "source", folder / "build.duckdb")
-    for name in build_order("pkpd.standing", "pkpd.symptom_course"):
-        if name not in BUILT_BY_STEPS:
-            build_table(build, name)
+    with kept_open(build.warehouse.path):
+        for name in build_order("pkpd.standing", "pkpd.symptom_course"):
+            if name not in BUILT_BY_STEPS:
+                build_table(build, name)
     return build
 
 

@@ -16,7 +16,16 @@ import polars as pl
 import pytest
 
 from sql.catalog import Query, tables
-from sql.warehouse import STORAGE_VERSION, Warehouse, WarehouseError, guarded_query, identifier, quoted
+from sql.warehouse import (
+    _KEPT,
+    STORAGE_VERSION,
+    Warehouse,
+    WarehouseError,
+    guarded_query,
+    identifier,
+    kept_open,
+    quoted,
+)
 
 DEATHS = "staged.death"
 ROOT = Path(__file__).parents[3]
@@ -118,7 +127,7 @@ def test_publishing_is_refused_beside_a_log_of_the_build(tmp_path: Path) -> None
 _BUILDING = """
 import sys, polars as pl
 from pathlib import Path
-from sql.warehouse import Warehouse
+from sql.warehouse import _KEPT, kept_open, Warehouse
 warehouse = Warehouse(Path(sys.argv[1]))
 warehouse.create()
 with warehouse.connection() as con:
@@ -224,3 +233,44 @@ def test_a_guarded_query_reads_the_published_file(tmp_path: Path) -> None:
     _made(tmp_path / "a.duckdb", 1, 2).publish(target)
     assert guarded_query(target, f"SELECT COUNT(*) AS n FROM {DEATHS}").rows() == [(2,)]
     assert guarded_query(target, f"WITH d AS (SELECT person_id FROM {DEATHS}) SELECT person_id FROM d").height == 2
+
+
+def test_a_file_that_is_kept_open_is_opened_once_and_let_go_at_the_end(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "kept.duckdb")
+    with kept_open(warehouse.path):
+        warehouse.create()
+        warehouse.execute("CREATE TABLE meta.number AS SELECT 1 AS number")
+        first = _KEPT[warehouse.path.resolve()]
+        assert warehouse.query("SELECT number FROM meta.number").rows() == [(1,)]
+        assert _KEPT[warehouse.path.resolve()] is first
+        assert first is not None
+        with pytest.raises(duckdb.Error), duckdb.connect(str(warehouse.path), read_only=True):
+            pass
+        with warehouse.lent() as path, duckdb.connect(str(path), read_only=True) as con:
+            assert con.execute("SELECT number FROM meta.number").fetchall() == [(1,)]
+        assert warehouse.count("meta.number") == 1
+    with duckdb.connect(str(warehouse.path), read_only=True) as con:
+        assert con.execute("SELECT number FROM meta.number").fetchall() == [(1,)]
+    assert warehouse.path.resolve() not in _KEPT
+
+
+def test_a_large_file_is_closed_after_each_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse = Warehouse(tmp_path / "large.duckdb")
+    monkeypatch.setattr("sql.warehouse._LARGEST_KEPT_BYTES", 0)
+    with kept_open(warehouse.path):
+        warehouse.create()
+        warehouse.execute("CREATE TABLE meta.number AS SELECT 1 AS number")
+        with duckdb.connect(str(warehouse.path), read_only=True) as con:
+            assert con.execute("SELECT number FROM meta.number").fetchall() == [(1,)]
+
+
+def test_a_kept_file_is_published_and_its_statements_see_utc(tmp_path: Path) -> None:
+    warehouse = Warehouse(tmp_path / "build.duckdb")
+    with kept_open(warehouse.path):
+        warehouse.create()
+        warehouse.execute("CREATE TABLE meta.number AS SELECT 1 AS number")
+        assert warehouse.query("SELECT current_setting('TimeZone') AS zone").rows() == [("UTC",)]
+        warehouse.publish(tmp_path / "published.duckdb")
+    with duckdb.connect(str(tmp_path / "published.duckdb"), read_only=True) as con:
+        assert con.execute("SELECT number FROM meta.number").fetchall() == [(1,)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["published.duckdb"]
