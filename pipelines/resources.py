@@ -10,7 +10,7 @@ from analysis.study.spec import StudySpec
 from pipelines.errors import UsageError
 from pipelines.paths import DEFAULT_STUDY, Output
 from pipelines.steps import Build
-from sql.warehouse import Warehouse
+from sql.warehouse import Warehouse, keep_open
 
 
 class StudyRun(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -48,6 +48,7 @@ class StudyRun(dg.ConfigurableResource):  # type: ignore[type-arg]
         """This run's inputs and build file. Raises StudyError and UsageError."""
         spec = self.spec()
         out = self.output()
+        keep_open(out.build_file(run_id))
         return Build(
             spec=spec,
             source=self.source_path(spec),

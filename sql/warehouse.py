@@ -34,10 +34,15 @@ _KEPT: dict[Path, duckdb.DuckDBPyConnection | None] = {}
 _LARGEST_KEPT_BYTES = 256_000_000
 
 
+def keep_open(path: Path) -> None:
+    """From now on this process opens the file once and keeps it, until it is large, is published or is removed."""
+    _KEPT.setdefault(path.resolve(), None)
+
+
 @contextmanager
 def kept_open(path: Path) -> Iterator[None]:
-    """While inside, this process opens the file once and keeps it, until it is large. Nothing else can open it for writing meanwhile."""
-    _KEPT[path.resolve()] = None
+    """The same while inside. Nothing else can open the file for writing meanwhile."""
+    keep_open(path)
     try:
         yield
     finally:

@@ -34,7 +34,7 @@ def care_estimates(seed: int, folder: Path) -> tuple[pl.DataFrame, dict[str, Any
     for step in (load_spec, load_reference, ingest, set_aside):
         step(build)
     with build.warehouse.session():
-        for name in build_order("care.item_summary", "care.antibody_order", "care.antibody_time"):
+        for name in build_order("care.item_summary", "care.antibody_order", "care.antibody_time", "care.trough"):
             if name not in BUILT_BY_STEPS:
                 build_table(build, name)
         for analysis in ANALYSES:
