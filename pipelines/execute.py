@@ -16,7 +16,7 @@ from pipelines.errors import BlockedError
 from pipelines.paths import PROJECT, Output
 from pipelines.publish import purge
 from pipelines.resources import StudyRun
-from sql.warehouse import kept_open
+from sql.kept import kept_open
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

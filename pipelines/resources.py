@@ -10,7 +10,8 @@ from analysis.study.spec import StudySpec
 from pipelines.errors import UsageError
 from pipelines.paths import DEFAULT_STUDY, Output
 from pipelines.steps import Build
-from sql.warehouse import Warehouse, keep_open
+from sql.kept import keep_open
+from sql.warehouse import Warehouse
 
 
 class StudyRun(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -15,6 +15,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
+from sql import kept
 from sql.catalog import Query, Table, tables
 
 STORAGE_VERSION = "v1.0.0"  # opens in every client since DuckDB 1.0
@@ -27,38 +28,8 @@ class WarehouseError(RuntimeError):
     """A statement could not be run; the message is DuckDB's first line, without values."""
 
 
-# Files that are kept open between uses (`kept_open`), with the connection that keeps each; None before the first use.
-_KEPT: dict[Path, duckdb.DuckDBPyConnection | None] = {}
-# To open a file reads its catalog, some 20 ms for two hundred tables, and a run opens it a thousand times. A larger file is closed all the
-# same, so that what it holds in memory is given back.
-_LARGEST_KEPT_BYTES = 256_000_000
-
-
-def keep_open(path: Path) -> None:
-    """From now on this process opens the file once and keeps it, until it is large, is published or is removed."""
-    _KEPT.setdefault(path.resolve(), None)
-
-
-@contextmanager
-def kept_open(path: Path) -> Iterator[None]:
-    """The same while inside. Nothing else can open the file for writing meanwhile."""
-    keep_open(path)
-    try:
-        yield
-    finally:
-        _let_go(path)
-        _KEPT.pop(path.resolve(), None)
-
-
-def _let_go(path: Path) -> None:
-    kept = _KEPT.get(path.resolve())
-    if kept is not None:
-        kept.close()
-        _KEPT[path.resolve()] = None
-
-
 class Warehouse:
-    """One DuckDB file; each method opens it, does one thing and closes it, so that no lock outlives its use (but see `kept_open`)."""
+    """One DuckDB file; each method opens it, does one thing and closes it, so that no lock outlives its use (but see `kept`)."""
 
     def __init__(self, path: Path, *, threads: int | None = None, memory_limit: str | None = None) -> None:
         self.path = path
@@ -79,7 +50,7 @@ class Warehouse:
 
     def discard(self) -> None:
         """Removes the file and its write-ahead log."""
-        _let_go(self.path)
+        kept.let_go(self.path)
         for path in (self.path, self._wal):
             path.unlink(missing_ok=True)
 
@@ -115,13 +86,10 @@ class Warehouse:
             con.close()
 
     def _opened(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        path = self.path.resolve()
-        if path in _KEPT and path.is_file() and path.stat().st_size > _LARGEST_KEPT_BYTES:
-            _let_go(path)
-        elif path in _KEPT:
-            kept = _KEPT[path] = _KEPT[path] or self._connected(read_only=False)
-            return kept.cursor()
-        return self._connected(read_only=read_only)
+        if not kept.is_kept(self.path):
+            return self._connected(read_only=read_only)
+        held: duckdb.DuckDBPyConnection = kept.held(self.path, lambda: self._connected(read_only=False))
+        return held.cursor()
 
     def _connected(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
         try:
@@ -139,7 +107,7 @@ class Warehouse:
     @contextmanager
     def lent(self) -> Iterator[Path]:
         """The file for another library to open: closed here where it is kept open."""
-        _let_go(self.path)
+        kept.let_go(self.path)
         yield self.path
 
     @contextmanager
@@ -234,7 +202,7 @@ class Warehouse:
         """
         with self.connection() as con:
             con.execute("CHECKPOINT")
-        _let_go(self.path)
+        kept.let_go(self.path)
         target_wal = target.with_name(target.name + ".wal")
         for wal in (self._wal, target_wal):
             if wal.exists():

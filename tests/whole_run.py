@@ -11,7 +11,8 @@ from analysis.study.spec import StudySpec
 from pipelines.doors import RAW_QUERIES, set_aside
 from pipelines.draws import build_order, build_table
 from pipelines.steps import Build, ingest, load_reference, load_spec
-from sql.warehouse import Warehouse, kept_open
+from sql.kept import kept_open
+from sql.warehouse import Warehouse
 from tests.cases.runner import parse_table
 
 STUDIES = Path(__file__).parents[1] / "studies"

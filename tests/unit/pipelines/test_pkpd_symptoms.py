@@ -22,7 +22,7 @@ from pipelines.omalizumab_analyses import ask_events, ask_symptoms
 from pipelines.pkpd_draws import dose_decisions, in_days, people_of
 from pipelines.pkpd_symptoms import Modelled, drawn_days
 from pipelines.steps import Build, reference_frame
-from sql.warehouse import kept_open
+from sql.kept import kept_open
 from tests.whole_run import BUILT_BY_STEPS, default_study, prepared
 
 # Every week a score with little noise, so that the day of a return is seen; everybody is dosed as the table says.

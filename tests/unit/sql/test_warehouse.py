@@ -16,16 +16,8 @@ import polars as pl
 import pytest
 
 from sql.catalog import Query, tables
-from sql.warehouse import (
-    _KEPT,
-    STORAGE_VERSION,
-    Warehouse,
-    WarehouseError,
-    guarded_query,
-    identifier,
-    kept_open,
-    quoted,
-)
+from sql.kept import KEPT, kept_open
+from sql.warehouse import STORAGE_VERSION, Warehouse, WarehouseError, guarded_query, identifier, quoted
 
 DEATHS = "staged.death"
 ROOT = Path(__file__).parents[3]
@@ -240,9 +232,9 @@ def test_a_file_that_is_kept_open_is_opened_once_and_let_go_at_the_end(tmp_path:
     with kept_open(warehouse.path):
         warehouse.create()
         warehouse.execute("CREATE TABLE meta.number AS SELECT 1 AS number")
-        first = _KEPT[warehouse.path.resolve()]
+        first = KEPT[warehouse.path.resolve()]
         assert warehouse.query("SELECT number FROM meta.number").rows() == [(1,)]
-        assert _KEPT[warehouse.path.resolve()] is first
+        assert KEPT[warehouse.path.resolve()] is first
         assert first is not None
         with pytest.raises(duckdb.Error), duckdb.connect(str(warehouse.path), read_only=True):
             pass
@@ -251,12 +243,12 @@ def test_a_file_that_is_kept_open_is_opened_once_and_let_go_at_the_end(tmp_path:
         assert warehouse.count("meta.number") == 1
     with duckdb.connect(str(warehouse.path), read_only=True) as con:
         assert con.execute("SELECT number FROM meta.number").fetchall() == [(1,)]
-    assert warehouse.path.resolve() not in _KEPT
+    assert warehouse.path.resolve() not in KEPT
 
 
 def test_a_large_file_is_closed_after_each_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse = Warehouse(tmp_path / "large.duckdb")
-    monkeypatch.setattr("sql.warehouse._LARGEST_KEPT_BYTES", 0)
+    monkeypatch.setattr("sql.kept.LARGEST_BYTES", 0)
     with kept_open(warehouse.path):
         warehouse.create()
         warehouse.execute("CREATE TABLE meta.number AS SELECT 1 AS number")
