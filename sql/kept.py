@@ -1,7 +1,7 @@
 """Database files that this process keeps open between uses.
 
-Owns which they are. To open a file reads its catalog, some 20 ms for two hundred tables, and a run opens its build file more than a thousand
-times. A large file is closed all the same after each use, so that what it holds in memory is given back.
+Owns which they are. To open a file reads its catalog, some 20 ms for two hundred tables, and a run opens its build file more than a
+thousand times. A large file is closed all the same after each use, so that what it holds in memory is given back.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ def test_publishing_is_refused_beside_a_log_of_the_build(tmp_path: Path) -> None
 _BUILDING = """
 import sys, polars as pl
 from pathlib import Path
-from sql.warehouse import _KEPT, kept_open, Warehouse
+from sql.warehouse import Warehouse
 warehouse = Warehouse(Path(sys.argv[1]))
 warehouse.create()
 with warehouse.connection() as con:
