@@ -33,9 +33,7 @@ _INTERVAL_DAYS = 28  # a dose still acts on treatment so long
 # Persons and draws behind the band of persons who differ from typical ones. Lowe's variance of absorption is put aside: it makes one
 # person in ten need two weeks to the suppression that labels give as an hour.
 _DRAWN_PERSONS, _DRAWS = 300, 20
-_LAST_DOSES_DAYS = (
-    365  # of a treatment whose end is drawn: what was given before is eliminated when the shown days begin
-)
+_LAST_DOSES_DAYS = 365  # before the last one; what was given earlier is eliminated when the shown days begin
 _REPLACED = {"lowe": {"absorption_rate": 0.16}, "hayashi": {}}
 # The versions of the dosing tables as the reference has them; they carry no date of their own.
 _DOSING = {
@@ -58,7 +56,7 @@ def model_omalizumab(build: Build) -> int:
             modelled = Modelled(
                 people.join(able, on="person_id"),
                 given.join(able, on="person_id"),
-                build.warehouse.read("pkpd.stop").join(able, on="person_id", how="semi"),
+                build.warehouse.read("pkpd.stop").join(able, on="person_id", how="semi").sort("person_id"),
             )
             made |= _modelled(build, modelled, made["dose_check"])
     for name in TABLES:

@@ -147,7 +147,8 @@ def _changes(points: pl.DataFrame, responses: pl.DataFrame, asked: dict[str, str
     for level, (rows, moved, most) in parts.items():
         # A bin ends on day 28, 56, ...: a score on that day belongs to it.
         binned = (
-            rows.with_columns(bin=((moved - 1) // _BIN_DAYS + 1) * _BIN_DAYS)
+            rows.sort("person_id", "day")
+            .with_columns(bin=((moved - 1) // _BIN_DAYS + 1) * _BIN_DAYS)
             .group_by("person_id", "bin", maintain_order=True)
             .agg(change=(pl.col("score") - pl.col("before_score")).mean())
         )

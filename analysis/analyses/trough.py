@@ -37,7 +37,12 @@ def trough_estimates(troughs: pl.DataFrame, *, rule: str, confidence: float) -> 
         parts += [(f"{name}={word}", troughs.filter(pl.col(group) == held)) for held, word in WORDS.items()]
     found = []
     for stratum, rows in parts:
-        own = rows.group_by("person_id").agg(pl.col("level_ug_per_ml").mean()).sort("person_id")["level_ug_per_ml"]
+        own = (
+            rows.sort("person_id", "level_ug_per_ml")
+            .group_by("person_id", maintain_order=True)
+            .agg(pl.col("level_ug_per_ml").mean())
+            .sort("person_id")["level_ug_per_ml"]
+        )
         answer = replace(mean(own, confidence=confidence), event_count=rows.height)
         found.append(Estimate(Question(estimand="mean", stratum=stratum, **asked), answer))  # type: ignore[arg-type]
     below = int(troughs["is_below_limit"].sum())

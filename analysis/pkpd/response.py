@@ -40,7 +40,8 @@ def responses(
     levels = (
         records.select("person_id", "day", "score")
         .join(last_doses.select("person_id", "last_dose_day"), on="person_id", how="left")
-        .group_by("person_id")
+        .sort("person_id", "day", "score")
+        .group_by("person_id", maintain_order=True)  # means depend on it in their last digit
         .agg(
             before_score=score.filter(day.is_between(-BEFORE_DAYS, 0)).mean(),
             treated_score=score.filter(is_treated).mean(),

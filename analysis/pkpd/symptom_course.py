@@ -36,7 +36,9 @@ def symptom_course(records: pl.DataFrame, stops: pl.DataFrame, *, level: float) 
     }
     return pl.concat(
         rows.filter(pl.col("moved").is_between(SINCE[since][0], SINCE[since][1] - 1))
-        .group_by("person_id", bin=pl.col("moved").floordiv(BIN_DAYS) * BIN_DAYS)
+        .sort("person_id", "day", "score")
+        # In order: sums of logarithms depend on it in their last digit.
+        .group_by("person_id", bin=pl.col("moved").floordiv(BIN_DAYS) * BIN_DAYS, maintain_order=True)
         .agg(score=pl.col("score").mean(), free_ige=pl.col("free_ige_ng_per_ml").log().mean().exp())
         .group_by(day=pl.col("bin").cast(pl.Int64))
         .agg(
