@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from analysis.study.section import Section
 
@@ -59,3 +59,11 @@ class Pkpd(Section):
         1,
         description="Exacerbations are set against free IgE modelled so many days before.",
     )
+
+    @model_validator(mode="after")
+    def _rises(self) -> Pkpd:
+        if self.response_from_day > self.response_until_day:
+            raise ValueError(
+                f"pkpd: response_from_day {self.response_from_day} lies after response_until_day {self.response_until_day}"
+            )
+        return self

@@ -13,17 +13,19 @@ from analysis.analyses import omalizumab_symptoms as symptoms
 from analysis.disclosure_symptoms import withhold_symptoms
 from analysis.estimate.result import Answer, Estimate
 from analysis.pkpd.courses import collected, courses, on_days
+from analysis.pkpd.effect import driven
 from analysis.pkpd.parameters import parameter_set
 from analysis.simulate import Simulation, simulate_profile, write_simulation
 from analysis.simulate.omalizumab_design import OmalizumabPlan, SymptomPlan
 from analysis.simulate.profiles import DEMO
+from analysis.study.read import StudyError
 from pipelines.draws import build_order, build_table
 from pipelines.omalizumab_analyses import ask_events, ask_symptoms
 from pipelines.pkpd_draws import dose_decisions, in_days, people_of
 from pipelines.pkpd_symptoms import Modelled, drawn_days
 from pipelines.steps import Build, reference_frame
 from sql.kept import kept_open
-from tests.whole_run import BUILT_BY_STEPS, default_study, prepared
+from tests.whole_run import BUILT_BY_STEPS, default_study, prepared, small_study
 
 # Every week a score with little noise, so that the day of a return is seen; everybody is dosed as the table says.
 PLAN = SymptomPlan(visit_days=7, visit_scatter_days=1, noise_sd=0.7, score_days=1_500)
@@ -235,3 +237,53 @@ def _row(estimate: Estimate) -> dict[str, object]:
         "estimate_id": f"{question}{answer.method}", "analysis": question.analysis, "stratum": question.stratum,
         "outcome_id": question.outcome_id, "person_count": answer.person_count, "event_count": answer.event_count,
     }  # fmt: skip
+
+
+def test_scores_of_one_person_who_never_stopped_say_what_cannot_be_told() -> None:
+    points = pl.DataFrame(
+        {
+            "instrument_id": ["act"] * 2, "person_id": [1, 1], "day": [-1, 30], "score": [10.0, 15.0],
+            "free_ige_ng_per_ml": [300.0, 20.0], "last_dose_day": [None, None], "until_day": [None, None],
+        },
+        schema_overrides={"last_dose_day": pl.Int64, "until_day": pl.Int64},
+    )  # fmt: skip
+    told = pl.DataFrame(
+        {
+            "person_id": [1], "before_score": [10.0], "treated_score": [None], "gain": [None], "response": ["not_assessable"],
+            "reason": ["no score around week 16"],
+        }
+    )  # fmt: skip
+    returns = pl.DataFrame(
+        schema={
+            "person_id": pl.Int64, "last_dose_day": pl.Int64, "until_day": pl.Int64, "ending": pl.String, "response": pl.String,
+            "predicted_days": pl.Float64, "predicted_status": pl.String, "observed_days": pl.Int64,
+            "observed_status": pl.String, "lag_lower_days": pl.Float64, "lag_upper_days": pl.Float64,
+            "stop_reason": pl.String, "exacerbation_days": pl.Int64,
+        }
+    )  # fmt: skip
+    days = pl.DataFrame({"person_id": [1] * 31, "day": range(31), "free_ige_ng_per_ml": [300.0] + [20.0] * 30})
+    records = pl.DataFrame({"person_id": [1, 1], "day": [0, 30], "score": [10.0, 15.0]})
+    held = {
+        name: driven(days, rows, ic50_ng_per_ml=19.8, hill=3.0, higher_is_better=True)
+        for name, rows in (
+            (symptoms.EVERYBODY, records),
+            ("responder", records.clear()),
+            ("non_responder", records.clear()),
+        )
+    }
+    found = symptoms.symptom_estimates(
+        symptoms.Scored("act", True, points, told, returns, held),
+        rule="primary",
+        confidence=0.95,
+        replicates=100,
+        seed=1,
+    )
+    numbers = [estimate for estimate in found if estimate.question.estimand != "count"]
+    assert numbers
+    assert {estimate.answer.status for estimate in numbers} == {"not_estimable"}
+    assert all(estimate.answer.reason for estimate in numbers)
+
+
+def test_a_response_told_before_it_begins_is_refused() -> None:
+    with pytest.raises(StudyError, match="response_from_day 200 lies after response_until_day 140"):
+        small_study(pkpd={"response_from_day": 200})
