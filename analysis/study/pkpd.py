@@ -64,6 +64,6 @@ class Pkpd(Section):
     def _rises(self) -> Pkpd:
         if self.response_from_day > self.response_until_day:
             raise ValueError(
-                f"pkpd: response_from_day {self.response_from_day} lies after response_until_day {self.response_until_day}"
+                f"response_from_day {self.response_from_day} lies after response_until_day {self.response_until_day}"
             )
         return self

@@ -26,7 +26,7 @@ class Reactions(Section):
     def _apart(self) -> Reactions:
         hours = [self.window_hours, *self.sensitivity_hours]
         if len(set(hours)) != len(hours):
-            raise ValueError("reactions: window_hours and sensitivity_hours name a window twice")
+            raise ValueError("window_hours and sensitivity_hours name a window twice")
         return self
 
 
